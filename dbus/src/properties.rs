@@ -1,0 +1,47 @@
+//! User properties that travel with a snapshot.
+//!
+//! On the wire a key has no namespace; the helper writes it as `org.mariasnap:KEY`, so that no client can
+//! touch another tool's properties. Every local user can read them: they never hold a secret.
+
+/// Namespace that the helper puts before each key.
+pub const NAMESPACE: &str = "org.mariasnap:";
+
+/// Set by the helper alone: the target's name.
+pub const TARGET: &str = "target";
+/// Set by the helper alone: [`STATE_UNPROVEN`] or [`STATE_CONSISTENT`].
+pub const STATE: &str = "state";
+/// Set by the helper alone: random, the same on every dataset of one cut.
+pub const ID: &str = "id";
+
+/// Keys that a client can't set.
+pub const RESERVED: [&str; 3] = [TARGET, STATE, ID];
+
+/// Value of [`STATE`] from birth until the client has proven that the lock was held past the cut.
+pub const STATE_UNPROVEN: &str = "unproven";
+/// Value of [`STATE`] once confirmed.
+pub const STATE_CONSISTENT: &str = "consistent";
+
+/// The run (systemd's invocation id where there is one) that took the snapshot.
+pub const RUN: &str = "run";
+/// The lock that was held at the cut: `exact`, `ftwrl`...
+pub const LOCK: &str = "lock";
+/// The database server's version string.
+pub const SERVER_VERSION: &str = "server-version";
+/// The database server's own unique id.
+pub const SERVER_UUID: &str = "server-uuid";
+/// Name of the binary log at the cut.
+pub const BINLOG_FILE: &str = "binlog-file";
+/// Position in [`BINLOG_FILE`] at the cut, in bytes.
+pub const BINLOG_POSITION: &str = "binlog-position";
+/// `gtid_binlog_pos` (MariaDB) or `gtid_executed` (MySQL) at the cut.
+pub const GTID: &str = "gtid";
+/// `gtid_slave_pos` at the cut, on a MariaDB replica.
+pub const GTID_SLAVE: &str = "gtid-slave";
+/// Source binary log whose events the replica had executed at the cut.
+pub const SOURCE_FILE: &str = "source-file";
+/// Position in [`SOURCE_FILE`] that the replica had executed at the cut, in bytes.
+pub const SOURCE_POSITION: &str = "source-position";
+/// Time from the first lock statement to the lock being held, in milliseconds.
+pub const WAIT_MS: &str = "wait-ms";
+/// Time for which commits were held up, in milliseconds; known only after the unlock.
+pub const HOLD_MS: &str = "hold-ms";
