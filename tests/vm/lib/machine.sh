@@ -1,0 +1,111 @@
+# Life of the one machine of a run directory: up, down, status, monitor.
+# shellcheck shell=bash disable=SC2154 # set by vm and common.sh
+
+console_log=$run/console.log
+patience=300
+
+# Prints the machine's pid if it runs. A pid that now belongs to something else doesn't count.
+machine_pid() {
+    local pid
+    pid=$(cat "$run/pid" 2>/dev/null) || return 1
+    tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep --quiet --fixed-strings "$run/" || return 1
+    echo "$pid"
+}
+
+# monitor COMMAND: one command of QEMU's human monitor, for instance 'system_reset'.
+monitor() {
+    socat -t 2 - "UNIX-CONNECT:$run/monitor" <<<"$*" | tr -d '\r' | grep -v -e '^QEMU ' -e '^(qemu)' || true
+}
+
+up() {
+    local dir
+    need qemu-system-x86_64=qemu-system-x86 socat=socat ssh=openssh-client
+    if machine_pid >/dev/null; then
+        say "already up: $(status)"
+        return
+    fi
+    image
+    dir=$(image_dir)
+    rm -rf "$run"
+    mkdir -m 700 "$run"
+    start "$dir"
+    ssh_setup "$dir" "$(cat "$run/port")"
+    await_ready
+    say "ready: ssh on 127.0.0.1:$(cat "$run/port"), run directory $run"
+}
+
+# start DIR: boots the image in DIR with fresh data disks; the image itself is never written.
+start() {
+    local dir=$1 accel options
+    accel=$(accelerator "$dir")
+    mapfile -t options < <(accelerator_options "$accel")
+    truncate -s 6G "$run/pool0.raw"
+    truncate -s 2G "$run/pool1.raw"
+    say "booting ($accel), console: $console_log"
+    # snapshot=on puts the root disk's writes into an unlinked file in TMPDIR.
+    TMPDIR=$run qemu-system-x86_64 "${options[@]}" -machine q35 -smp 2 -m 3072 \
+        -name mariasnap-vm -nodefaults -no-user-config -display none \
+        -daemonize -pidfile "$run/pid" \
+        -serial "file:$console_log" -monitor "unix:$run/monitor,server=on,wait=off" \
+        -kernel "$dir/vmlinuz" -initrd "$dir/initrd" \
+        -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off nokaslr loglevel=4" \
+        -drive "if=none,id=root,file=$dir/root.img,format=raw,snapshot=on,cache=unsafe" \
+        -device virtio-blk-pci,drive=root,serial=root \
+        -drive "if=none,id=pool0,file=$run/pool0.raw,format=raw,cache=unsafe,discard=unmap" \
+        -device virtio-blk-pci,drive=pool0,serial=pool0 \
+        -drive "if=none,id=pool1,file=$run/pool1.raw,format=raw,cache=unsafe,discard=unmap" \
+        -device virtio-blk-pci,drive=pool1,serial=pool1 \
+        -netdev user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:22 \
+        -device virtio-net-pci,netdev=net,romfile= ||
+        die "qemu-system-x86_64 did not start, see above"
+    # Port 0 let the kernel choose a free one; QEMU says which.
+    monitor info usernet | awk '/HOST_FORWARD/ {print $4}' >"$run/port"
+    [[ -s $run/port ]] || die "QEMU names no forwarded port"
+}
+
+# Ready is: ssh answers, and systemd has started all it wanted to.
+await_ready() {
+    local state began=$SECONDS
+    until ssh_open; do
+        machine_pid >/dev/null || not_ready "QEMU ended"
+        ((SECONDS - began < patience)) || not_ready "no ssh after $patience s"
+        ((SECONDS % 5)) || say "  ... waiting for ssh"
+        sleep 0.3
+    done
+    say "ssh answers, waiting for the rest of the boot"
+    # A degraded system is usable: which unit failed is for the tests to judge.
+    state=$(guest timeout "$patience" systemctl is-system-running --wait || true)
+    [[ $state == running || $state == degraded ]] || not_ready "systemd says '$state'"
+    [[ $state == running ]] || say "degraded: $(guest systemctl --failed --plain --no-legend | awk '{printf "%s ", $1}')"
+}
+
+not_ready() {
+    say "the machine did not get ready: $1; end of its console ($console_log):"
+    tail -n 40 "$console_log" >&2
+    die "left as it is for inspection; 'vm down' removes it"
+}
+
+down() {
+    local pid
+    if pid=$(machine_pid); then
+        ssh_close
+        monitor quit
+        for _ in {1..50}; do
+            machine_pid >/dev/null || break
+            sleep 0.1
+        done
+        if machine_pid >/dev/null; then
+            kill -KILL "$pid"
+        fi
+        say "down"
+    else
+        say "not up"
+    fi
+    rm -rf "$run"
+}
+
+status() {
+    local pid
+    pid=$(machine_pid) || { echo "down"; return 1; }
+    echo "up, pid $pid, ssh on 127.0.0.1:$(cat "$run/port"), run directory $run"
+}
