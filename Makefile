@@ -1,0 +1,67 @@
+# mariasnap: `make demo` shows it at work on a real machine, `make test` tests it, `make install` installs it.
+# Everything needed beyond Rust and apt is installed by the targets that need it.
+
+DESTDIR ?=
+PREFIX ?= /usr
+SYSCONFDIR ?= /etc
+LIBEXECDIR ?= $(PREFIX)/libexec
+SHAREDIR ?= $(PREFIX)/share
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+CARGO ?= cargo
+RELEASE := target/release
+
+.PHONY: help build ledger generated install uninstall deb demo test test-fast image clean
+
+help:
+	@echo "make build     release binaries, man pages and shell completions"
+	@echo "make install   onto this machine (DESTDIR=, PREFIX= as usual)"
+	@echo "make deb       target/mariasnap.deb"
+	@echo "make demo      the main job on a real machine in QEMU, from nothing, with a verdict"
+	@echo "make test      all tests, from nothing; make test-fast leaves out the real machine"
+	@echo "make image     only the test machine's image"
+
+build:
+	$(CARGO) build --release --locked -p mariasnap -p mariasnap-zfs-helper
+	@$(MAKE) --no-print-directory generated
+
+ledger:
+	$(CARGO) build --release --locked -p mariasnap-tests --bin ledger
+
+# Man pages and completions come from the command line's own definition, so they can't drift from it.
+generated: target/generated/stamp
+target/generated/stamp: $(RELEASE)/mariasnap
+	rm -rf target/generated
+	mkdir -p target/generated/man target/generated/completions
+	$(RELEASE)/mariasnap generate man target/generated/man
+	$(RELEASE)/mariasnap generate completions target/generated/completions
+	touch $@
+
+install: build
+	packaging/stage "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)" "$(LIBEXECDIR)" "$(SHAREDIR)" "$(UNITDIR)"
+	@if [ -z "$(DESTDIR)" ]; then packaging/deb/postinst configure; fi
+
+uninstall:
+	packaging/unstage "$(DESTDIR)" "$(PREFIX)" "$(LIBEXECDIR)" "$(SHAREDIR)" "$(UNITDIR)"
+
+deb: build
+	packaging/build-deb "$(VERSION)"
+
+image:
+	@tests/host-packages machine
+	tests/vm/vm image
+
+demo:
+	@tests/host-packages build machine
+	tests/demo
+
+test:
+	@tests/host-packages build machine checks
+	tests/run all
+
+test-fast:
+	@tests/host-packages build checks
+	tests/run fast
+
+clean:
+	$(CARGO) clean
