@@ -1,0 +1,68 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use mariasnap_dbus::{SnapshotName, TargetName};
+
+use crate::{config, exit};
+
+/// Takes application-consistent snapshots of MariaDB and MySQL.
+#[derive(Debug, Parser)]
+#[command(name = "mariasnap", version, after_help = exit::TABLE, after_long_help = exit::TABLE)]
+pub struct Cli {
+    /// Directory that holds targets/TARGET.toml.
+    #[arg(long, global = true, value_name = "DIR", default_value = config::DEFAULT_DIR)]
+    pub config_dir: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Lock the database, snapshot its storage, prove the lock, unlock, clear away old snapshots.
+    #[command(after_help = "Examples:\n  mariasnap snapshot main\n  mariasnap snapshot main --json | jq -r .gtid")]
+    Snapshot(TargetArgs),
+    /// List a target's snapshots, oldest first.
+    #[command(after_help = "Examples:\n  mariasnap list main\n  mariasnap list main --json | jq -r '.[].name'")]
+    List(TargetArgs),
+    /// Destroy snapshots by name; held, cloned and the last ones kept are refused.
+    #[command(after_help = "Examples:\n  mariasnap destroy main mariasnap-20261120T213800Z-0af3c1")]
+    Destroy(DestroyArgs),
+    /// List the targets that the helper knows.
+    #[command(after_help = "Examples:\n  mariasnap targets --json")]
+    Targets(OutputArgs),
+}
+
+/// A target and how to report.
+#[derive(Debug, Args)]
+pub struct TargetArgs {
+    /// The target's name.
+    pub target: TargetName,
+    /// How to report.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What to destroy.
+#[derive(Debug, Args)]
+pub struct DestroyArgs {
+    /// The target's name.
+    pub target: TargetName,
+    /// Names as `mariasnap list` shows them.
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<SnapshotName>,
+    /// How to report.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// How to report.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct OutputArgs {
+    /// Report as JSON on standard output, errors too.
+    #[arg(long)]
+    pub json: bool,
+}

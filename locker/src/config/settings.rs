@@ -1,0 +1,285 @@
+//! The checked configuration.
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use super::option_file::OptionFile;
+use super::raw::{Raw, RawDatabase, RawHelper, RawLock};
+use super::{Bound, ConfigError, Secret};
+
+const DEFAULT_DATABASE_SOCKET: &str = "/run/mysqld/mysqld.sock";
+const DEFAULT_USER: &str = "mariasnap";
+const DEFAULT_PORT: u16 = 3306;
+
+/// Everything that a run on one target needs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How to reach the database.
+    pub database: Database,
+    /// How to lock it, and for how long at most.
+    pub lock: LockSettings,
+    /// Consistent snapshots kept; none: never prune.
+    pub keep_last: Option<NonZeroU32>,
+    /// How to reach the storage helper.
+    pub helper: HelperSettings,
+}
+
+/// How to reach the database.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Where it listens.
+    pub endpoint: Endpoint,
+    /// Who logs in.
+    pub user: String,
+    /// None where the server knows the user by its uid (`unix_socket`).
+    pub password: Option<Secret>,
+    /// Bound on connecting and logging in.
+    pub connect_timeout: Bound,
+}
+
+/// Where a database listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A unix socket.
+    Socket(PathBuf),
+    /// A TCP port.
+    Tcp {
+        /// Name or address; the server's certificate must carry it.
+        host: String,
+        /// Port.
+        port: u16,
+        /// Whether the connection is encrypted.
+        tls: Tls,
+    },
+}
+
+/// Encryption over TCP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// Encrypted, with a server certificate signed by this CA, or by a public one where none is given.
+    Required(Option<PathBuf>),
+    /// In the clear; only ever because the configuration says so.
+    Off,
+}
+
+/// How the lock is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockSettings {
+    /// Which lock.
+    pub strategy: LockStrategy,
+    /// From the first lock statement until the lock is held.
+    pub max_wait: Bound,
+    /// From the moment commits may stand still until they go on.
+    pub max_hold: Bound,
+}
+
+/// `lock.strategy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockStrategy {
+    /// The strictest that the server offers.
+    Auto,
+    /// `BACKUP STAGE` up to `BLOCK_COMMIT`.
+    Exact,
+    /// `FLUSH TABLES WITH READ LOCK`.
+    Ftwrl,
+}
+
+/// How to reach the storage helper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HelperSettings {
+    /// Its peer socket.
+    pub socket: PathBuf,
+    /// Bound on each call.
+    pub timeout: Bound,
+}
+
+impl Default for HelperSettings {
+    fn default() -> Self {
+        Self {
+            socket: PathBuf::from(mariasnap_dbus::names::PEER_SOCKET),
+            timeout: Bound::seconds(30),
+        }
+    }
+}
+
+impl Settings {
+    /// Second stage: values that can be used, the option file filling what the target's own file leaves open.
+    pub(super) fn check(
+        path: &Path,
+        raw: Raw,
+        options: OptionFile,
+        credential: Option<Secret>,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            lock: LockSettings::check(path, &raw.lock)?,
+            keep_last: check_keep(path, raw.keep.last)?,
+            helper: HelperSettings::check(path, &raw.helper)?,
+            database: Database::check(path, raw.database, options, credential)?,
+        })
+    }
+}
+
+impl Database {
+    fn check(
+        path: &Path,
+        raw: RawDatabase,
+        options: OptionFile,
+        credential: Option<Secret>,
+    ) -> Result<Self, ConfigError> {
+        let connect_timeout = bound(path, "database.connect_timeout", raw.connect_timeout.as_deref(), 5)?;
+        let user = raw.user.clone().or(options.user.clone());
+        let password = credential.or(options.password.clone());
+        let user = user.unwrap_or_else(|| DEFAULT_USER.to_owned());
+        if user.is_empty() {
+            return Err(wrong(path, "database.user", "is empty; leave it out for \"mariasnap\""));
+        }
+        Ok(Self {
+            endpoint: Endpoint::check(path, raw, options)?,
+            user,
+            password,
+            connect_timeout,
+        })
+    }
+}
+
+impl Endpoint {
+    fn check(path: &Path, raw: RawDatabase, options: OptionFile) -> Result<Self, ConfigError> {
+        if raw.socket.is_some() && (raw.host.is_some() || raw.port.is_some()) {
+            let why = "stands beside host or port; a database is reached either by socket or by host and port";
+            return Err(wrong(path, "database.socket", why));
+        }
+        let host = match &raw.socket {
+            Some(_) => None,
+            None => raw.host.clone().or_else(|| tcp_host(&options)),
+        };
+        match host {
+            Some(host) => Self::tcp(path, host, &raw, &options),
+            None => Self::unix(path, &raw, &options),
+        }
+    }
+
+    fn unix(path: &Path, raw: &RawDatabase, options: &OptionFile) -> Result<Self, ConfigError> {
+        for (key, is_set) in [
+            ("database.port", raw.port.is_some()),
+            ("database.tls", raw.tls.is_some()),
+            ("database.tls_ca", raw.tls_ca.is_some()),
+        ] {
+            if is_set {
+                return Err(wrong(
+                    path,
+                    key,
+                    "has no meaning on a unix socket; set host as well, or drop it",
+                ));
+            }
+        }
+        let socket = raw.socket.as_ref().or(options.socket.as_ref());
+        let socket = socket.map_or(DEFAULT_DATABASE_SOCKET, String::as_str);
+        Ok(Self::Socket(absolute(path, "database.socket", socket)?))
+    }
+
+    fn tcp(path: &Path, host: String, raw: &RawDatabase, options: &OptionFile) -> Result<Self, ConfigError> {
+        if host.is_empty() {
+            return Err(wrong(path, "database.host", "is empty"));
+        }
+        let port = match (raw.port, &options.port) {
+            (Some(port), _) => port,
+            (None, Some(port)) => port.parse().map_err(|_| {
+                wrong(
+                    path,
+                    "database.defaults_file",
+                    "names a port that isn't a number up to 65535",
+                )
+            })?,
+            (None, None) => DEFAULT_PORT,
+        };
+        if port == 0 {
+            return Err(wrong(path, "database.port", "can't be 0"));
+        }
+        let tls = Tls::check(path, raw)?;
+        Ok(Self::Tcp { host, port, tls })
+    }
+}
+
+/// An option file's host counts unless it means the socket, as for every client.
+fn tcp_host(options: &OptionFile) -> Option<String> {
+    let host = options.host.as_deref()?;
+    (options.socket.is_none() && host != "localhost").then(|| host.to_owned())
+}
+
+impl Tls {
+    fn check(path: &Path, raw: &RawDatabase) -> Result<Self, ConfigError> {
+        let ca = raw.tls_ca.as_deref();
+        match (raw.tls.as_deref(), ca) {
+            (None | Some("required"), None) => Ok(Self::Required(None)),
+            (None | Some("required"), Some(ca)) => Ok(Self::Required(Some(absolute(path, "database.tls_ca", ca)?))),
+            (Some("off"), None) => Ok(Self::Off),
+            (Some("off"), Some(_)) => Err(wrong(path, "database.tls_ca", "has no meaning with tls = \"off\"")),
+            (Some(other), _) => Err(wrong(
+                path,
+                "database.tls",
+                format!("{other:?} is neither \"required\" nor \"off\""),
+            )),
+        }
+    }
+}
+
+impl LockSettings {
+    fn check(path: &Path, raw: &RawLock) -> Result<Self, ConfigError> {
+        let strategy = match raw.strategy.as_deref() {
+            None | Some("auto") => LockStrategy::Auto,
+            Some("exact") => LockStrategy::Exact,
+            Some("ftwrl") => LockStrategy::Ftwrl,
+            Some(other) => {
+                let why = format!("{other:?} isn't known; known are \"auto\", \"exact\" and \"ftwrl\"");
+                return Err(wrong(path, "lock.strategy", why));
+            }
+        };
+        Ok(Self {
+            strategy,
+            max_wait: bound(path, "lock.max_wait", raw.max_wait.as_deref(), 10)?,
+            max_hold: bound(path, "lock.max_hold", raw.max_hold.as_deref(), 15)?,
+        })
+    }
+}
+
+impl HelperSettings {
+    pub(super) fn check(path: &Path, raw: &RawHelper) -> Result<Self, ConfigError> {
+        let default = Self::default();
+        let socket = match &raw.socket {
+            Some(socket) => absolute(path, "helper.socket", socket)?,
+            None => default.socket,
+        };
+        let timeout = bound(path, "helper.timeout", raw.timeout.as_deref(), 30)?;
+        Ok(Self { socket, timeout })
+    }
+}
+
+fn check_keep(path: &Path, last: Option<u32>) -> Result<Option<NonZeroU32>, ConfigError> {
+    last.map(|last| {
+        NonZeroU32::new(last).ok_or_else(|| wrong(path, "keep.last", "must be at least 1; leave it out to keep all"))
+    })
+    .transpose()
+}
+
+fn bound(path: &Path, key: &'static str, text: Option<&str>, default: u64) -> Result<Bound, ConfigError> {
+    match text {
+        None => Ok(Bound::seconds(default)),
+        Some(text) => Bound::parse(text).map_err(|why| wrong(path, key, why)),
+    }
+}
+
+fn absolute(path: &Path, key: &'static str, file: &str) -> Result<PathBuf, ConfigError> {
+    if file.starts_with('/') {
+        Ok(PathBuf::from(file))
+    } else {
+        Err(wrong(path, key, format!("{file:?} must be an absolute path")))
+    }
+}
+
+fn wrong(path: &Path, key: &'static str, why: impl Into<String>) -> ConfigError {
+    ConfigError::Key {
+        path: path.to_owned(),
+        key,
+        why: why.into(),
+    }
+}

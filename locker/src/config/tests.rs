@@ -1,0 +1,148 @@
+use std::path::Path;
+use std::time::Duration;
+
+use super::option_file::OptionFile;
+use super::raw::Raw;
+use super::*;
+
+const FILE: &str = "/etc/mariasnap/targets/main.toml";
+
+fn parse(text: &str) -> Result<Settings, ConfigError> {
+    parse_with(text, "", None)
+}
+
+fn parse_with(text: &str, options: &str, credential: Option<&str>) -> Result<Settings, ConfigError> {
+    let path = Path::new(FILE);
+    let credential = credential.map(|secret| Secret::new(secret.to_owned()));
+    Settings::check(path, Raw::parse(text, path)?, OptionFile::parse(options), credential)
+}
+
+#[test]
+fn an_empty_file_is_a_valid_configuration() {
+    let settings = parse("").unwrap();
+    assert_eq!(
+        settings.database.endpoint,
+        Endpoint::Socket("/run/mysqld/mysqld.sock".into())
+    );
+    assert_eq!(settings.database.user, "mariasnap");
+    assert_eq!(settings.database.password, None);
+    assert_eq!(settings.lock.strategy, LockStrategy::Auto);
+    assert_eq!(settings.lock.max_wait.get(), Duration::from_secs(10));
+    assert_eq!(settings.lock.max_hold.get(), Duration::from_secs(15));
+    assert_eq!(settings.keep_last, None);
+    assert_eq!(settings.helper, HelperSettings::default());
+}
+
+#[test]
+fn errors_name_the_file_and_the_key() {
+    for (text, key) in [
+        ("[database]\nsocket = \"/a\"\nhost = \"b\"", "database.socket"),
+        ("[database]\nsocket = \"a\"", "database.socket"),
+        ("[database]\nport = 1", "database.port"),
+        ("[database]\nhost = \"b\"\nport = 0", "database.port"),
+        ("[database]\nhost = \"b\"\nport = 99999", "database.port"),
+        ("[database]\ntls = \"off\"", "database.tls"),
+        ("[database]\nhost = \"b\"\ntls = \"preferred\"", "database.tls"),
+        (
+            "[database]\nhost = \"b\"\ntls = \"off\"\ntls_ca = \"/a\"",
+            "database.tls_ca",
+        ),
+        ("[database]\nuser = \"\"", "database.user"),
+        ("[database]\nconnect_timeout = \"0s\"", "database.connect_timeout"),
+        ("[lock]\nstrategy = \"online\"", "lock.strategy"),
+        ("[lock]\nmax_wait = \"0s\"", "lock.max_wait"),
+        ("[lock]\nmax_hold = \"soon\"", "lock.max_hold"),
+        ("[keep]\nlast = 0", "keep.last"),
+        ("[helper]\nsocket = \"x\"", "helper.socket"),
+        ("[helper]\ntimeout = \"5\"", "helper.timeout"),
+    ] {
+        let message = parse(text).unwrap_err().to_string();
+        assert!(message.starts_with(FILE), "{text}: {message}");
+        assert!(message.contains(key), "{text}: {message}");
+    }
+}
+
+#[test]
+fn unknown_keys_and_bad_syntax_name_the_line() {
+    for (text, place) in [
+        ("\n[lock]\nmaxwait = \"1s\"", ":3:1:"),
+        ("[datbase]", ":1:2:"),
+        ("[lock", ":1:"),
+    ] {
+        let message = parse(text).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("{FILE}{place}")), "{message}");
+    }
+}
+
+#[test]
+fn a_password_in_the_wrong_place_is_not_echoed() {
+    for text in ["[database]\npassword = \"hunter2\"", "[database]\npassword = hunter2"] {
+        let error = parse(text).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn tcp_is_encrypted_unless_the_file_says_off() {
+    let endpoint = |text: &str| parse(text).unwrap().database.endpoint;
+    let tcp = |port, tls| Endpoint::Tcp {
+        host: "db1".to_owned(),
+        port,
+        tls,
+    };
+    assert_eq!(endpoint("[database]\nhost = \"db1\""), tcp(3306, Tls::Required(None)));
+    assert_eq!(
+        endpoint("[database]\nhost = \"db1\"\nport = 1\ntls = \"off\""),
+        tcp(1, Tls::Off)
+    );
+    let with_ca = "[database]\nhost = \"db1\"\ntls_ca = \"/ca.pem\"";
+    assert_eq!(endpoint(with_ca), tcp(3306, Tls::Required(Some("/ca.pem".into()))));
+}
+
+#[test]
+fn the_option_file_fills_what_is_left_open() {
+    let options = "[client]\nuser=a\npassword=b\nsocket=/c\n";
+    let database = parse_with("", options, None).unwrap().database;
+    assert_eq!(
+        (database.user.as_str(), &database.endpoint),
+        ("a", &Endpoint::Socket("/c".into()))
+    );
+    assert_eq!(database.password, Some(Secret::new("b".to_owned())));
+
+    let own = "[database]\nuser = \"x\"\nsocket = \"/y\"";
+    let database = parse_with(own, options, Some("z")).unwrap().database;
+    assert_eq!(
+        (database.user.as_str(), &database.endpoint),
+        ("x", &Endpoint::Socket("/y".into()))
+    );
+    assert_eq!(database.password, Some(Secret::new("z".to_owned())));
+}
+
+#[test]
+fn an_option_file_names_a_host() {
+    let options = "[client]\nhost=db1\nport=3307\n";
+    let endpoint = parse_with("", options, None).unwrap().database.endpoint;
+    let tls = Tls::Required(None);
+    assert_eq!(
+        endpoint,
+        Endpoint::Tcp {
+            host: "db1".to_owned(),
+            port: 3307,
+            tls
+        }
+    );
+    let local = parse_with("", "[client]\nhost=localhost\n", None)
+        .unwrap()
+        .database
+        .endpoint;
+    assert_eq!(local, Endpoint::Socket("/run/mysqld/mysqld.sock".into()));
+}
+
+#[test]
+fn a_missing_target_is_told_with_its_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = TargetName::parse("nowhere").unwrap();
+    let message = load(dir.path(), &target).unwrap_err().to_string();
+    assert!(message.contains("targets/nowhere.toml"), "{message}");
+    assert_eq!(load_helper(dir.path(), &target).unwrap(), HelperSettings::default());
+}

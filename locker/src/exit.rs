@@ -1,0 +1,91 @@
+//! The exit codes, and the one place that maps errors to them.
+
+use crate::error::Error;
+
+/// What the process's exit code tells a caller. The numbers are part of the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done as asked.
+    Ok = 0,
+    /// A defect or something that no other code names.
+    Internal = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// The configuration is wrong.
+    Config = 3,
+    /// The database can't be reached, refuses the login, or can't do what is needed.
+    Database = 4,
+    /// The lock wasn't obtained; nothing was taken.
+    LockNotObtained = 5,
+    /// The lock can't be proven to have been held; no consistent snapshot.
+    LockLost = 6,
+    /// The helper refused; nothing was done.
+    Refused = 7,
+    /// The snapshot failed; nothing was kept.
+    SnapshotFailed = 8,
+    /// Whether a snapshot was taken isn't known.
+    OutcomeUnknown = 9,
+    /// Another run on this target is under way.
+    Busy = 10,
+    /// The snapshot is consistent; clearing away old ones failed.
+    PruneFailed = 11,
+    /// At least one snapshot wasn't destroyed.
+    NotDestroyed = 12,
+    /// The helper can't be reached, or doesn't answer.
+    HelperUnreachable = 13,
+}
+
+/// The table of `--help` and the man page.
+pub const TABLE: &str = "\
+Exit codes:
+  0   done
+  1   internal error
+  2   wrong usage
+  3   wrong configuration
+  4   no connection to the database, or it lacks what is needed
+  5   lock not obtained in time; nothing was taken
+  6   lock lost, or not proven to have been held at the cut; no consistent snapshot
+  7   the helper refused: not authorised, unknown target, bad request
+  8   snapshot failed or interrupted; none was kept
+  9   unknown whether a snapshot was taken
+  10  another run on this target is under way
+  11  snapshot is consistent, but old ones couldn't be cleared away
+  12  destroy: at least one snapshot wasn't destroyed
+  13  the helper can't be reached or doesn't answer";
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The word for it in `--json`.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Internal => "internal",
+            Self::Usage => "usage",
+            Self::Config => "config",
+            Self::Database => "database",
+            Self::LockNotObtained => "lock-not-obtained",
+            Self::LockLost => "lock-lost",
+            Self::Refused => "refused",
+            Self::SnapshotFailed => "snapshot-failed",
+            Self::OutcomeUnknown => "outcome-unknown",
+            Self::Busy => "busy",
+            Self::PruneFailed => "prune-failed",
+            Self::NotDestroyed => "not-destroyed",
+            Self::HelperUnreachable => "helper-unreachable",
+        }
+    }
+}
+
+impl From<&Error> for Exit {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Config(_) => Self::Config,
+            Error::Output(_) | Error::Runtime(_) => Self::Internal,
+        }
+    }
+}

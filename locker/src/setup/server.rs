@@ -1,0 +1,224 @@
+//! What the server says about itself: pure parsing of its version and variables.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Which family a server belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flavor {
+    /// MariaDB.
+    MariaDb,
+    /// MySQL and Percona Server.
+    MySql,
+}
+
+/// A server's family and version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Version {
+    /// Family.
+    pub(crate) flavor: Flavor,
+    /// Major, minor, patch.
+    pub(crate) number: (u16, u16, u16),
+}
+
+impl Version {
+    /// Takes `@@version`; what follows the three numbers is the distribution's.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let flavor = match text.to_ascii_lowercase().contains("mariadb") {
+            true => Flavor::MariaDb,
+            false => Flavor::MySql,
+        };
+        let numeric = text.split(|c: char| !c.is_ascii_digit() && c != '.').next()?;
+        let mut numbers = numeric.split('.').map(str::parse);
+        let mut next = || numbers.next()?.ok();
+        Some(Self {
+            flavor,
+            number: (next()?, next()?, next()?),
+        })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flavor = match self.flavor {
+            Flavor::MariaDb => "MariaDB",
+            Flavor::MySql => "MySQL",
+        };
+        let (major, minor, patch) = self.number;
+        write!(f, "{flavor} {major}.{minor}.{patch}")
+    }
+}
+
+/// The global variables that setup reads. One that a server doesn't have is simply missing from the answer.
+pub(crate) const VARIABLES: [&str; 14] = [
+    "aria_log_dir_path",
+    "datadir",
+    "innodb_data_file_path",
+    "innodb_data_home_dir",
+    "innodb_doublewrite",
+    "innodb_flush_log_at_trx_commit",
+    "innodb_log_group_home_dir",
+    "innodb_page_size",
+    "innodb_undo_directory",
+    "log_bin_basename",
+    "socket",
+    "tmpdir",
+    "version",
+    "version_comment",
+];
+
+/// Global variables by name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Variables(BTreeMap<String, String>);
+
+impl Variables {
+    pub(crate) fn new(rows: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(rows.into_iter().collect())
+    }
+
+    /// A variable's value, unless the server has none or it is empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// What a directory is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// `datadir`.
+    Data,
+    /// InnoDB's system tablespace.
+    System,
+    /// InnoDB's redo log.
+    Redo,
+    /// InnoDB's undo tablespaces.
+    Undo,
+    /// Aria's log.
+    Aria,
+    /// Binary logs.
+    Binlog,
+    /// A table or database that a link in `datadir` keeps elsewhere.
+    Linked,
+}
+
+impl Purpose {
+    /// Words for people.
+    pub(crate) fn describe(self) -> &'static str {
+        match self {
+            Self::Data => "the data directory",
+            Self::System => "InnoDB's system tablespace",
+            Self::Redo => "InnoDB's redo log",
+            Self::Undo => "InnoDB's undo tablespaces",
+            Self::Aria => "Aria's log",
+            Self::Binlog => "the binary logs",
+            Self::Linked => "a table or database behind a link in the data directory",
+        }
+    }
+}
+
+/// A directory that the server writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// What for.
+    pub(crate) purpose: Purpose,
+    /// Where, absolute, links not yet followed.
+    pub(crate) path: PathBuf,
+}
+
+/// The directories that the server's variables name, the data directory first; none without `datadir`.
+pub(crate) fn places(variables: &Variables) -> Option<Vec<Place>> {
+    let data = PathBuf::from(variables.get("datadir")?);
+    let named = |name| variables.get(name).map(|path| data.join(path));
+    let home = named("innodb_data_home_dir").unwrap_or_else(|| data.clone());
+    let mut places = vec![(Purpose::Data, data.clone())];
+    let files = variables.get("innodb_data_file_path").unwrap_or_default();
+    places.extend(system_files(files).map(|file| (Purpose::System, parent(&home.join(file)))));
+    let others = [
+        (Purpose::Redo, named("innodb_log_group_home_dir")),
+        (Purpose::Undo, named("innodb_undo_directory")),
+        (Purpose::Aria, named("aria_log_dir_path")),
+        (Purpose::Binlog, named("log_bin_basename").map(|base| parent(&base))),
+    ];
+    places.extend(
+        others
+            .into_iter()
+            .filter_map(|(purpose, path)| path.map(|path| (purpose, path))),
+    );
+    Some(
+        places
+            .into_iter()
+            .map(|(purpose, path)| Place { purpose, path })
+            .collect(),
+    )
+}
+
+/// The files of `ibdata1:12M;ibdata2:12M:autoextend`.
+fn system_files(setting: &str) -> impl Iterator<Item = &str> {
+    setting
+        .split(';')
+        .filter_map(|file| file.split(':').next())
+        .filter(|file| !file.is_empty())
+}
+
+fn parent(file: &Path) -> PathBuf {
+    file.parent().unwrap_or(file).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> Variables {
+        Variables::new(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+    }
+
+    #[test]
+    fn versions_are_told_apart() {
+        let version = |text: &str| Version::parse(text).unwrap();
+        assert_eq!(
+            version("11.8.6-MariaDB-0+deb13u1 from Debian-log").to_string(),
+            "MariaDB 11.8.6"
+        );
+        assert_eq!(version("10.4.34-MariaDB-log").number, (10, 4, 34));
+        assert_eq!(version("8.0.36-0ubuntu0.22.04.1").to_string(), "MySQL 8.0.36");
+        assert_eq!(version("5.7.44-log").flavor, Flavor::MySql);
+        assert_eq!(Version::parse("eight"), None);
+    }
+
+    #[test]
+    fn relative_directories_are_below_the_data_directory() {
+        let places = places(&variables(&[
+            ("datadir", "/var/lib/mysql/"),
+            ("innodb_data_home_dir", ""),
+            ("innodb_data_file_path", "ibdata1:12M:autoextend"),
+            ("innodb_log_group_home_dir", "./"),
+            ("innodb_undo_directory", "undo"),
+            ("aria_log_dir_path", "/srv/aria"),
+            ("log_bin_basename", "/srv/binlog/mariadb-bin"),
+        ]))
+        .unwrap();
+        let found: Vec<_> = places
+            .iter()
+            .map(|p| (p.purpose, p.path.to_str().unwrap().trim_end_matches('/')))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (Purpose::Data, "/var/lib/mysql"),
+                (Purpose::System, "/var/lib/mysql"),
+                (Purpose::Redo, "/var/lib/mysql/."),
+                (Purpose::Undo, "/var/lib/mysql/undo"),
+                (Purpose::Aria, "/srv/aria"),
+                (Purpose::Binlog, "/srv/binlog"),
+            ]
+        );
+    }
+
+    #[test]
+    fn no_binlog_is_no_place() {
+        let places = places(&variables(&[("datadir", "/d"), ("log_bin_basename", "")])).unwrap();
+        assert_eq!(places.len(), 1);
+        assert!(super::places(&variables(&[])).is_none());
+    }
+}
