@@ -1,1 +1,8 @@
 //! What the cross-crate tests share.
+
+#![forbid(unsafe_code)]
+// A test that can't set up its world must stop, and loudly.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod ledger;
+pub mod vm;

@@ -1,0 +1,113 @@
+//! The real machine, as the tests see it: a shell in it, and the product installed there.
+
+mod world;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+pub use world::{SNAPSHOT_UNIT, World};
+
+/// The tree that is under test.
+pub fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// What a command in the machine did.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// Exit status; -1 if a signal ended ssh itself.
+    pub status: i32,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Self {
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Both outputs, for looking for a word.
+    pub fn text(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+
+    /// The standard output as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("not JSON ({error}): {self:?}"))
+    }
+}
+
+/// A shell in the machine, whoever booted it.
+#[derive(Debug, Clone, Copy)]
+pub struct Vm;
+
+impl Vm {
+    fn tool() -> Command {
+        Command::new(top().join("tests/vm/vm"))
+    }
+
+    /// Boots the machine unless it is up.
+    pub fn up() -> Self {
+        let status = Self::tool().arg("up").status().expect("tests/vm/vm runs");
+        assert!(status.success(), "tests/vm/vm up failed");
+        Self
+    }
+
+    /// Runs a shell script in the machine as root; it stops at the first command that fails.
+    pub fn run(self, script: &str) -> Ran {
+        let mut child = Self::tool()
+            .args(["ssh", "bash", "-euo", "pipefail", "-s"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("tests/vm/vm runs");
+        let mut stdin = child.stdin.take().expect("piped");
+        // A script that ends early closes its input; its status tells why.
+        let _unread = stdin.write_all(script.as_bytes()).is_err();
+        drop(stdin);
+        Ran::of(child.wait_with_output().expect("tests/vm/vm ends"))
+    }
+
+    /// Runs a script that must succeed; its standard output, trimmed.
+    pub fn ok(self, script: &str) -> String {
+        let ran = self.run(script);
+        assert_eq!(
+            ran.status, 0,
+            "in the machine:\n{script}\n--- stdout\n{}\n--- stderr\n{}",
+            ran.stdout, ran.stderr
+        );
+        ran.stdout.trim().to_owned()
+    }
+
+    /// Runs one of `tests/vm/guest/`, which must succeed.
+    pub fn script(self, name: &str, arguments: &[&str]) -> String {
+        let output = Self::tool()
+            .arg("script")
+            .arg(name)
+            .args(arguments)
+            .output()
+            .expect("tests/vm/vm runs");
+        let ran = Ran::of(output);
+        assert_eq!(ran.status, 0, "{name} {arguments:?}: {}", ran.text());
+        ran.stdout.trim().to_owned()
+    }
+
+    /// Copies a file into the machine.
+    pub fn push(self, local: &Path, remote: &str) {
+        let status = Self::tool()
+            .arg("push")
+            .arg(local)
+            .arg(remote)
+            .status()
+            .expect("tests/vm/vm runs");
+        assert!(status.success(), "push of {} failed", local.display());
+    }
+}

@@ -1,0 +1,100 @@
+//! The machine as an administrator leaves it: product installed, MariaDB on ZFS, target `main` set up.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, OnceLock};
+
+use super::{Vm, top};
+
+/// The unit that takes a snapshot of the target `main`.
+pub const SNAPSHOT_UNIT: &str = "mariasnap@main.service";
+
+/// One test at a time has the machine.
+pub struct World {
+    /// The shell.
+    pub vm: Vm,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl World {
+    /// The machine, made ready the first time that a test asks, and put back in order each time.
+    pub fn enter() -> Self {
+        static ALONE: Mutex<()> = Mutex::new(());
+        static READY: OnceLock<()> = OnceLock::new();
+        // A test that failed has told so already; the next one puts the machine in order itself.
+        let alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let vm = Vm::up();
+        READY.get_or_init(|| {
+            install(vm);
+            vm.script("zfs-mariadb.sh", &[]);
+            vm.ok("mariasnap setup main --no-timer --no-snapshot");
+        });
+        vm.script("tidy.sh", &[]);
+        Self { vm, _alone: alone }
+    }
+
+    /// Runs the unit of target `main` to its end; its `Result` and the status of its main process.
+    pub fn snapshot(&self) -> (bool, i32) {
+        let unit = SNAPSHOT_UNIT;
+        self.vm
+            .run(&format!("systemctl reset-failed {unit} 2>/dev/null || true"));
+        let started = self.vm.run(&format!("systemctl start {unit}"));
+        let status = self.vm.ok(&format!("systemctl show -P ExecMainStatus {unit}"));
+        (started.status == 0, status.parse().unwrap())
+    }
+
+    /// The snapshots that `mariasnap list` shows of a target.
+    pub fn list(&self, target: &str) -> Vec<serde_json::Value> {
+        let listed = self.vm.run(&format!("mariasnap list {target} --json"));
+        assert_eq!(listed.status, 0, "{listed:?}");
+        listed.json()["snapshots"].as_array().expect("an array").clone()
+    }
+
+    /// Names of the snapshots of target `main` in a state.
+    pub fn names(&self, state: &str) -> Vec<String> {
+        self.list("main")
+            .iter()
+            .filter(|snapshot| snapshot["state"] == state)
+            .map(|snapshot| snapshot["name"].as_str().expect("a name").to_owned())
+            .collect()
+    }
+
+    /// What the journal has of a unit since the test began.
+    pub fn journal(&self, unit: &str) -> String {
+        self.vm.ok(&format!(
+            "journalctl --no-pager -o cat -u {unit} --since \"$(cat /run/test-began)\""
+        ))
+    }
+
+    /// Asserts that nothing holds commits up: a row goes in at once.
+    pub fn assert_writes_go_on(&self) {
+        self.vm
+            .ok("timeout 10 mariadb -e 'CREATE DATABASE IF NOT EXISTS probe; \
+             CREATE TABLE IF NOT EXISTS probe.t (n INT); SET lock_wait_timeout=5; INSERT INTO probe.t VALUES (1)'");
+    }
+}
+
+/// The newest .deb of this tree, and the load client, in the machine.
+fn install(vm: Vm) {
+    let deb = deb();
+    vm.push(&deb, "/root/mariasnap.deb");
+    vm.push(&top().join("target/release/ledger"), "/usr/local/bin/ledger");
+    vm.push(&top().join("tests/vm/guest/client.py"), "/usr/local/bin/client.py");
+    vm.ok("dpkg -i /root/mariasnap.deb; chmod 755 /usr/local/bin/client.py");
+}
+
+/// Builds the package as `make deb` does; cargo makes that quick where nothing changed.
+fn deb() -> PathBuf {
+    let built = Command::new("make")
+        .args(["--no-print-directory", "-C"])
+        .arg(top())
+        .args(["deb", "ledger"])
+        .output();
+    let built = built.expect("make runs");
+    assert!(
+        built.status.success(),
+        "make deb: {}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    top().join("target/mariasnap.deb")
+}
