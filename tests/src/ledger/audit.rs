@@ -1,10 +1,10 @@
 //! Whether a copy of the database is one that the load could have left behind. Pure but for the queries.
 
 use mysql_async::{Conn, prelude::Queryable};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a copy holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audit {
     /// `gtid_binlog_pos` of the copy after its crash recovery.
     pub gtid: String,

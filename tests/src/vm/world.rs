@@ -33,6 +33,17 @@ impl World {
         Self { vm, _alone: alone }
     }
 
+    /// A machine just booted, product installed and MariaDB on ZFS, but nothing set up.
+    pub fn fresh() -> Self {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let vm = Vm::up();
+        install(vm);
+        vm.script("zfs-mariadb.sh", &[]);
+        vm.ok("date '+%F %T' >/run/test-began");
+        Self { vm, _alone: alone }
+    }
+
     /// Runs the unit of target `main` to its end; its `Result` and the status of its main process.
     pub fn snapshot(&self) -> (bool, i32) {
         let unit = SNAPSHOT_UNIT;
