@@ -1,1 +1,16 @@
-//! Scenarios on the real machine.
+//! Scenarios on the real machine: systemd as pid 1, dbus-daemon, polkit, OpenZFS and MariaDB.
+//!
+//! One machine serves them all, one after the other; each starts from the order that `tidy.sh` restores.
+
+#![forbid(unsafe_code)]
+
+mod allowed;
+mod bad_input;
+mod faults;
+mod foreign;
+mod guards;
+mod refused;
+mod sandbox;
+mod setup;
+mod slow_disk;
+mod targets;

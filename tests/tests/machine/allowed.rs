@@ -1,0 +1,96 @@
+//! The path that an administrator walks every day.
+
+use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
+
+#[test]
+fn a_snapshot_is_taken_and_listed_as_consistent() {
+    let world = World::enter();
+    assert_eq!(world.snapshot(), (true, 0), "{}", world.journal(SNAPSHOT_UNIT));
+    let listed = world.list("main");
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    let snapshot = &listed[0];
+    assert_eq!(snapshot["state"], "consistent");
+    let properties = &snapshot["properties"];
+    assert_eq!(properties["lock"], "exact");
+    assert_eq!(properties["target"], "main");
+    for key in [
+        "gtid",
+        "binlog-file",
+        "binlog-position",
+        "wait-ms",
+        "hold-ms",
+        "run",
+        "server-version",
+    ] {
+        assert!(properties[key].is_string(), "no {key} in {properties}");
+    }
+    assert_eq!(
+        properties["gtid"],
+        world.vm.ok("mariadb -BNe 'SELECT @@gtid_binlog_pos'").as_str()
+    );
+    world.assert_writes_go_on();
+}
+
+#[test]
+fn the_journal_tells_who_asked_for_what() {
+    let world = World::enter();
+    assert_eq!(world.snapshot(), (true, 0));
+    let audit = world.vm.ok(
+        "journalctl -o json --no-pager -u mariasnap-zfs-helper.service --since \"$(cat /run/test-began)\" | grep '\"VERDICT\"'",
+    );
+    let entries: Vec<serde_json::Value> = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let taken = entries
+        .iter()
+        .find(|entry| entry["ACTION"] == "org.mariasnap.snapshot")
+        .unwrap_or_else(|| panic!("no audit entry of the snapshot in {audit}"));
+    assert_eq!(taken["TARGET"], "main");
+    assert_eq!(taken["TRANSPORT"], "peer");
+    assert_eq!(taken["OBJECT_SYSTEMD_UNIT"], SNAPSHOT_UNIT);
+    assert!(taken["CALLER_UID"].is_string() && taken["MESSAGE_ID"].is_string() && taken["DURATION_MS"].is_string());
+}
+
+#[test]
+fn another_uid_of_the_dynamic_user_breaks_nothing() {
+    let world = World::enter();
+    let uid = || {
+        world.vm.ok("journalctl -o json --no-pager -u mariasnap-zfs-helper.service | grep '\"VERDICT\"' | tail -n 1 | sed 's/.*\"CALLER_UID\":\"\\([0-9]*\\)\".*/\\1/'")
+    };
+    assert_eq!(world.snapshot(), (true, 0));
+    let first = uid();
+    world.vm.ok(&format!("useradd -M -u {first} squatter"));
+    let second_run = world.snapshot();
+    let second = uid();
+    world.vm.ok("userdel squatter");
+    assert_eq!(second_run, (true, 0));
+    assert_ne!(first, second, "the uid did not change, so nothing was tested");
+    assert_eq!(world.vm.ok("zfs allow tank/mysql; zfs allow tank"), "");
+}
+
+#[test]
+fn only_the_last_n_are_kept() {
+    let world = World::enter();
+    world.vm.ok("sed -i 's/^last = .*/last = 2/' /etc/mariasnap/targets/main.toml && grep -q '^last = 2' /etc/mariasnap/targets/main.toml");
+    for _ in 0..3 {
+        assert_eq!(world.snapshot(), (true, 0));
+    }
+    let names = world.names("consistent");
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert_eq!(world.vm.ok("zfs list -H -o name -t snapshot tank/mysql | wc -l"), "2");
+}
+
+#[test]
+fn a_helper_that_went_idle_is_back_at_the_next_run() {
+    let world = World::enter();
+    assert_eq!(world.snapshot(), (true, 0));
+    super::slow_disk::wait_until(
+        world.vm,
+        "the helper exits when idle",
+        "[[ $(systemctl show -P ActiveState mariasnap-zfs-helper.service) == inactive ]]",
+    );
+    assert_eq!(
+        world.vm.ok("systemctl show -P Result mariasnap-zfs-helper.service"),
+        "success"
+    );
+    assert_eq!(world.snapshot(), (true, 0));
+    assert_eq!(world.names("consistent").len(), 2);
+}

@@ -1,0 +1,110 @@
+//! Configurations that are wrong, each named by file and key, and nothing done.
+
+use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
+
+const HELPER: &str = "/etc/mariasnap/zfs-helper.toml";
+const CHECK: &str = "/usr/libexec/mariasnap-zfs-helper --check-config";
+
+/// Writes a helper config; what `--check-config` complains of.
+fn complaint(world: &World, config: &str) -> String {
+    world.vm.ok(&format!("cat >{HELPER} <<'END'\n{config}\nEND"));
+    let ran = world.vm.run(CHECK);
+    assert_ne!(ran.status, 0, "accepted: {config}");
+    assert!(ran.text().contains(HELPER), "the file isn't named: {ran:?}");
+    ran.text()
+}
+
+#[test]
+fn the_helpers_config_names_file_and_key() {
+    let world = World::enter();
+    let cases = [
+        (
+            "[targets.main]\ndatasets = [ { name = \"tank/mysql\" } ]\nkeep = 3",
+            "keep",
+        ),
+        ("[targets.main]\ndatasets = \"tank/mysql\"", "datasets"),
+        (
+            "[targets.main]\ndatasets = [ { name = \"tank/my@sql\" } ]",
+            "tank/my@sql",
+        ),
+        (
+            "[targets.main]\ndatasets = [ { name = \"tank/a\" }, { name = \"pool1/b\" } ]",
+            "pool1",
+        ),
+        ("[targets.main]\ndatasets = []", "datasets"),
+        (
+            "[targets.main]\ndatasets = [ { name = \"tank/mysql\" } ]\nprefix = \"a%b\"",
+            "prefix",
+        ),
+        (
+            "[targets.main]\ndatasets = [ { name = \"tank/mysql\" } ]\nmin_keep = \"two\"",
+            "min_keep",
+        ),
+        ("[targets.-main]\ndatasets = [ { name = \"tank/mysql\" } ]", "-main"),
+    ];
+    for (config, named) in cases {
+        let complaint = complaint(&world, config);
+        assert!(complaint.contains(named), "{named:?} isn't named in {complaint}");
+    }
+    assert_eq!(world.snapshot().0, false);
+}
+
+#[test]
+fn a_helper_config_that_others_can_write_is_refused() {
+    let world = World::enter();
+    world.vm.ok(&format!("chmod 666 {HELPER}"));
+    let ran = world.vm.run(CHECK);
+    let run = world.snapshot();
+    world.vm.ok(&format!("chmod 644 {HELPER}; chown nobody {HELPER}"));
+    let owned = world.vm.run(CHECK);
+    world.vm.ok(&format!("chown root {HELPER}"));
+    assert!(ran.status != 0 && ran.text().contains(HELPER), "{ran:?}");
+    assert!(owned.status != 0 && owned.text().contains(HELPER), "{owned:?}");
+    assert!(!run.0);
+}
+
+#[test]
+fn a_missing_helper_config() {
+    let world = World::enter();
+    world.vm.ok(&format!("rm {HELPER}"));
+    let ran = world.vm.run(CHECK);
+    assert!(
+        ran.status != 0 && ran.text().contains(HELPER) && ran.text().contains("mariasnap setup"),
+        "{ran:?}"
+    );
+    assert!(!world.snapshot().0);
+}
+
+#[test]
+fn a_dataset_that_does_not_exist() {
+    let world = World::enter();
+    world.vm.ok(&format!(
+        "sed -i 's|tank/mysql|tank/nonesuch|' {HELPER} /etc/polkit-1/rules.d/50-mariasnap-main.rules; sleep 1"
+    ));
+    assert_eq!(world.snapshot(), (false, 7), "{}", world.journal(SNAPSHOT_UNIT));
+    assert!(
+        world.journal(SNAPSHOT_UNIT).contains("tank/nonesuch"),
+        "{}",
+        world.journal(SNAPSHOT_UNIT)
+    );
+}
+
+#[test]
+fn the_targets_config_names_file_and_key() {
+    let world = World::enter();
+    let file = "/etc/mariasnap/targets/main.toml";
+    for (config, named) in [
+        ("[lock]\nmax_hold = \"0s\"", "max_hold"),
+        ("[lock]\nstrategie = \"auto\"", "strategie"),
+        ("[keep]\nlast = \"ten\"", "last"),
+    ] {
+        world.vm.ok(&format!("cat >{file} <<'END'\n{config}\nEND"));
+        assert_eq!(world.snapshot(), (false, 3));
+        let journal = world.journal(SNAPSHOT_UNIT);
+        assert!(journal.contains(file) && journal.contains(named), "{named}: {journal}");
+    }
+    world.vm.ok(&format!("rm {file}"));
+    assert_eq!(world.snapshot(), (false, 3));
+    let unknown = world.vm.run("mariasnap snapshot '../main'");
+    assert!(unknown.status == 2 || unknown.status == 3, "{unknown:?}");
+}

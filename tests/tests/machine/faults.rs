@@ -1,0 +1,141 @@
+//! Processes killed and connections cut at the worst moments. Whatever happens, the database goes on, and no snapshot
+//! says that it is consistent unless the run that took it ended well.
+
+use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
+
+use super::slow_disk::{start_and_wait_for_cut, wait_for_end};
+
+/// Nothing left that pretends: what this run took is gone, or unproven.
+fn assert_nothing_consistent(world: &World) {
+    assert_eq!(world.names("consistent"), Vec::<String>::new());
+}
+
+#[test]
+fn helper_killed_before() {
+    let world = World::enter();
+    assert_eq!(world.snapshot(), (true, 0));
+    world.vm.ok("systemctl kill --signal=KILL mariasnap-zfs-helper.service");
+    assert_eq!(world.snapshot(), (true, 0), "{}", world.journal(SNAPSHOT_UNIT));
+}
+
+#[test]
+fn helper_killed_during_the_cut() {
+    let world = World::enter();
+    let slow = start_and_wait_for_cut(&world);
+    world.vm.ok("systemctl kill --signal=KILL mariasnap-zfs-helper.service");
+    world.assert_writes_go_on();
+    drop(slow);
+    let status = wait_for_end(&world);
+    assert!(
+        status == 8 || status == 9,
+        "status {status}: {}",
+        world.journal(SNAPSHOT_UNIT)
+    );
+    assert_nothing_consistent(&world);
+}
+
+#[test]
+fn helper_killed_at_random_moments() {
+    let world = World::enter();
+    for round in 0..10u32 {
+        let before = world.names("consistent").len();
+        let delay = f64::from(round) * 0.15;
+        world.vm.ok(&format!(
+            "systemctl reset-failed; systemctl start --no-block {SNAPSHOT_UNIT}; sleep {delay}; \
+             systemctl kill --signal=KILL mariasnap-zfs-helper.service || true"
+        ));
+        let status = wait_for_end(&world);
+        let after = world.names("consistent").len();
+        assert_eq!(
+            after - before,
+            usize::from(status == 0),
+            "killed after {delay} s, status {status}: {}",
+            world.journal(SNAPSHOT_UNIT)
+        );
+        world.assert_writes_go_on();
+    }
+}
+
+#[test]
+fn locker_killed_while_it_holds() {
+    let world = World::enter();
+    let slow = start_and_wait_for_cut(&world);
+    world.vm.ok(&format!("systemctl kill --signal=KILL {SNAPSHOT_UNIT}"));
+    world.assert_writes_go_on();
+    drop(slow);
+    wait_for_end(&world);
+    assert_nothing_consistent(&world);
+    // The next run isn't in its way.
+    assert_eq!(world.snapshot(), (true, 0), "{}", world.journal(SNAPSHOT_UNIT));
+}
+
+#[test]
+fn locker_stopped_while_it_holds() {
+    let world = World::enter();
+    let slow = start_and_wait_for_cut(&world);
+    world.vm.ok(&format!("systemctl stop --no-block {SNAPSHOT_UNIT}"));
+    world.assert_writes_go_on();
+    drop(slow);
+    assert_ne!(wait_for_end(&world), 0);
+    assert_nothing_consistent(&world);
+}
+
+#[test]
+fn connection_killed_between_lock_and_proof() {
+    let world = World::enter();
+    let slow = start_and_wait_for_cut(&world);
+    world.vm.ok(
+        "id=$(mariadb -BNe \"SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'mariasnap'\")
+         mariadb -e \"KILL $id\"",
+    );
+    world.assert_writes_go_on();
+    drop(slow);
+    assert_eq!(wait_for_end(&world), 6, "{}", world.journal(SNAPSHOT_UNIT));
+    assert_nothing_consistent(&world);
+}
+
+#[test]
+fn server_killed_while_it_is_locked() {
+    let world = World::enter();
+    let slow = start_and_wait_for_cut(&world);
+    world.vm.ok("systemctl kill --signal=KILL mariadb.service");
+    drop(slow);
+    assert_eq!(wait_for_end(&world), 6, "{}", world.journal(SNAPSHOT_UNIT));
+    assert_nothing_consistent(&world);
+}
+
+#[test]
+fn two_runs_at_once() {
+    let world = World::enter();
+    // As root, with a config of root's own, since systemd runs a unit once only.
+    world
+        .vm
+        .ok("mkdir -p /root/cfg/targets; printf '[database]\\nuser = \"root\"\\n' >/root/cfg/targets/main.toml");
+    let slow = start_and_wait_for_cut(&world);
+    let second = world.vm.run("mariasnap --config-dir /root/cfg snapshot main");
+    drop(slow);
+    assert_eq!(second.status, 10, "{second:?}");
+    assert!(second.stderr.contains("main"), "{second:?}");
+    assert_eq!(wait_for_end(&world), 0, "{}", world.journal(SNAPSHOT_UNIT));
+    assert_eq!(world.names("consistent").len(), 1);
+}
+
+#[test]
+fn database_down() {
+    let world = World::enter();
+    world.vm.ok("systemctl stop mariadb.service");
+    assert_eq!(world.snapshot(), (false, 4), "{}", world.journal(SNAPSHOT_UNIT));
+}
+
+#[test]
+fn lock_not_obtained() {
+    let world = World::enter();
+    world
+        .vm
+        .ok("systemd-run --quiet --unit=blocker --collect mariadb -e 'BACKUP STAGE START; SELECT SLEEP(40)'; sleep 1");
+    let run = world.snapshot();
+    world.vm.ok("systemctl stop blocker.service");
+    assert_eq!(run, (false, 5), "{}", world.journal(SNAPSHOT_UNIT));
+    assert_nothing_consistent(&world);
+    world.assert_writes_go_on();
+}

@@ -1,0 +1,127 @@
+//! Root itself can't make the helper destroy what it must not: every refusal here is the helper's own.
+
+use mariasnap_tests::vm::World;
+
+/// Asks for the destruction of `tank/mysql@name` with its true guid; the helper's word.
+fn destroy(world: &World, name: &str) -> String {
+    let guid = world.vm.ok(&format!("zfs get -Hp -o value guid tank/mysql@{name}"));
+    destroy_guid(world, name, &guid)
+}
+
+fn destroy_guid(world: &World, name: &str, guid: &str) -> String {
+    let ran = world
+        .vm
+        .run(&format!("client.py bus DestroySnapshots main {name} {guid}"));
+    assert_eq!(ran.status, 0, "{ran:?}");
+    ran.json()[0][0][1].as_str().expect("an outcome").to_owned()
+}
+
+fn assert_there(world: &World, name: &str) {
+    world.vm.ok(&format!("zfs list tank/mysql@{name}"));
+}
+
+/// Two consistent snapshots, so that `min_keep` isn't what saves the older one; its name.
+fn two(world: &World) -> String {
+    assert_eq!(world.snapshot(), (true, 0));
+    assert_eq!(world.snapshot(), (true, 0));
+    world.names("consistent")[0].clone()
+}
+
+#[test]
+fn without_our_property() {
+    let world = World::enter();
+    world.vm.ok("zfs snapshot tank/mysql@mariasnap-20200101T000000Z-abcdef");
+    assert_eq!(destroy(&world, "mariasnap-20200101T000000Z-abcdef"), "not-ours");
+    assert_there(&world, "mariasnap-20200101T000000Z-abcdef");
+    assert!(world.list("main").is_empty(), "a foreign snapshot is listed");
+}
+
+#[test]
+fn with_our_property_inherited() {
+    let world = World::enter();
+    world.vm.ok(
+        "zfs set org.mariasnap:target=main org.mariasnap:state=unproven tank/mysql
+                 zfs snapshot tank/mysql@mariasnap-20200101T000000Z-abcdef",
+    );
+    assert_eq!(destroy(&world, "mariasnap-20200101T000000Z-abcdef"), "not-ours");
+    assert_there(&world, "mariasnap-20200101T000000Z-abcdef");
+}
+
+#[test]
+fn with_another_prefix() {
+    let world = World::enter();
+    world.vm.ok("zfs snapshot -o org.mariasnap:target=main -o org.mariasnap:state=unproven -o org.mariasnap:id=0 tank/mysql@daily-1");
+    assert_eq!(destroy(&world, "daily-1"), "not-ours");
+    assert_there(&world, "daily-1");
+}
+
+#[test]
+fn with_another_guid() {
+    let world = World::enter();
+    let name = two(&world);
+    assert_eq!(destroy_guid(&world, &name, "1234567890"), "guid-mismatch");
+    assert_there(&world, &name);
+}
+
+#[test]
+fn held() {
+    let world = World::enter();
+    let name = two(&world);
+    world.vm.ok(&format!("zfs hold backup tank/mysql@{name}"));
+    assert_eq!(destroy(&world, &name), "held");
+    assert_there(&world, &name);
+    world.vm.ok(&format!("zfs release backup tank/mysql@{name}"));
+    assert_eq!(destroy(&world, &name), "destroyed");
+}
+
+#[test]
+fn cloned() {
+    let world = World::enter();
+    let name = two(&world);
+    world
+        .vm
+        .ok(&format!("zfs clone -o mountpoint=none tank/mysql@{name} tank/aclone"));
+    assert_eq!(destroy(&world, &name), "cloned");
+    assert_there(&world, &name);
+    world.vm.ok("zfs destroy tank/aclone");
+    assert_eq!(destroy(&world, &name), "destroyed");
+}
+
+#[test]
+fn the_last_consistent_one_stays() {
+    let world = World::enter();
+    let older = two(&world);
+    assert_eq!(destroy(&world, &older), "destroyed");
+    let last = world.names("consistent")[0].clone();
+    assert_eq!(destroy(&world, &last), "min-keep");
+    assert_there(&world, &last);
+    let refused = world.vm.run(&format!("mariasnap destroy main {last}"));
+    assert_eq!(refused.status, 12, "{refused:?}");
+    assert!(refused.text().contains("min_keep"), "{refused:?}");
+}
+
+#[test]
+fn destroyed_while_it_is_looked_at() {
+    let world = World::enter();
+    let name = two(&world);
+    // A process inside .zfs/snapshot keeps it mounted; destroy must not be stopped by a reader, nor lie about it.
+    world
+        .vm
+        .ok(&format!("ls /var/lib/mysql/.zfs/snapshot/{name} >/dev/null"));
+    assert_eq!(destroy(&world, &name), "destroyed");
+    assert_eq!(world.vm.run(&format!("zfs list tank/mysql@{name}")).status, 1);
+}
+
+#[test]
+fn retention_steps_over_what_it_may_not_take() {
+    let world = World::enter();
+    let held = two(&world);
+    world.vm.ok(&format!("zfs hold backup tank/mysql@{held}"));
+    world
+        .vm
+        .ok("sed -i 's/^last = .*/last = 1/' /etc/mariasnap/targets/main.toml");
+    assert_eq!(world.snapshot(), (true, 0));
+    let names = world.names("consistent");
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names.contains(&held), "{names:?}");
+}

@@ -1,0 +1,96 @@
+//! A disk slow enough that a scenario can act while a snapshot is being taken.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use mariasnap_tests::vm::{SNAPSHOT_UNIT, Vm, World, top};
+
+/// Write operations a second that the slowed disk still does: a cut then takes seconds.
+const SLOW: &str = "4";
+
+/// Slows the pool's disk until dropped.
+pub(crate) struct SlowDisk;
+
+impl SlowDisk {
+    pub(crate) fn new() -> Self {
+        throttle(SLOW);
+        Self
+    }
+}
+
+impl Drop for SlowDisk {
+    fn drop(&mut self) {
+        throttle("0");
+    }
+}
+
+fn throttle(iops: &str) {
+    let status = Command::new(top().join("tests/vm/vm"))
+        .args([
+            "monitor",
+            "block_set_io_throttle",
+            "pool0",
+            "0",
+            "0",
+            "0",
+            iops,
+            "0",
+            "0",
+        ])
+        .status()
+        .expect("tests/vm/vm runs");
+    assert!(status.success(), "the disk can't be throttled");
+}
+
+/// Starts the unit of target `main` and returns once it waits for the cut, lock held.
+pub(crate) fn start_and_wait_for_cut(world: &World) -> SlowDisk {
+    world
+        .vm
+        .ok("mariadb -e 'CREATE DATABASE IF NOT EXISTS probe; CREATE TABLE IF NOT EXISTS probe.t (n INT)'");
+    dirty(world.vm);
+    let slow = SlowDisk::new();
+    world.vm.ok(&format!("systemctl start --no-block {SNAPSHOT_UNIT}"));
+    wait_until(world.vm, "the lock is held", HOLDING);
+    slow
+}
+
+/// Succeeds while the unit holds commits up: our own server-side statement count says that the last stage was reached,
+/// and a write that doesn't want to wait is refused.
+const HOLDING: &str = "! mariadb -e 'SET lock_wait_timeout=0; INSERT INTO probe.t VALUES (0)' 2>/dev/null";
+
+/// Something for the pool to write, so that syncing takes its time.
+fn dirty(vm: Vm) {
+    vm.ok("dd if=/dev/urandom of=/var/lib/mysql/.filler bs=64k count=32 conv=notrunc status=none");
+}
+
+/// Polls a shell condition for at most a minute.
+pub(crate) fn wait_until(vm: Vm, what: &str, condition: &str) {
+    let began = Instant::now();
+    // One command in the machine polls, so that a poll costs no round trip.
+    let ran = vm.run(&format!(
+        "for _ in $(seq 600); do if {condition}; then exit 0; fi; sleep 0.1; done; exit 1"
+    ));
+    assert_eq!(
+        ran.status,
+        0,
+        "{what}: not within {:?}: {}",
+        began.elapsed(),
+        ran.text()
+    );
+}
+
+/// Waits until the unit of target `main` has ended; the status of its main process.
+pub(crate) fn wait_for_end(world: &World) -> i32 {
+    let unit = SNAPSHOT_UNIT;
+    wait_until(
+        world.vm,
+        "the unit ends",
+        &format!("case $(systemctl show -P ActiveState {unit}) in inactive|failed) true;; *) false;; esac"),
+    );
+    std::thread::sleep(Duration::from_millis(200));
+    world
+        .vm
+        .ok(&format!("systemctl show -P ExecMainStatus {unit}"))
+        .parse()
+        .expect("a number")
+}
