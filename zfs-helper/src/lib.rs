@@ -1,1 +1,30 @@
-//! Placeholder while the crate is written.
+//! The privileged half: every method is parse -> configured? -> polkit -> act -> audit log.
+//!
+//! It knows nothing of databases. A client names a target and snapshots that the helper itself made, never a
+//! dataset, a path or a flag. The binary only wires these modules; tests wire them with another [`storage::Storage`].
+
+#![deny(unsafe_code)]
+
+pub mod args;
+mod audit;
+mod authority;
+mod caller;
+pub mod config;
+mod core;
+mod date;
+mod interface;
+mod lifecycle;
+pub mod log;
+pub mod lzc;
+mod peer;
+pub mod pools;
+pub mod privilege;
+mod properties;
+mod rate;
+mod serve;
+pub mod storage;
+mod ticket;
+pub mod zfs;
+
+pub use interface::introspection;
+pub use serve::{Limits, ServeError, Wiring, serve};
