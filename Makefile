@@ -11,7 +11,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 CARGO ?= cargo
 RELEASE := target/release
 
-.PHONY: help build ledger generated install uninstall deb demo test test-fast image clean
+.PHONY: help build ledger generated install uninstall deb demo test test-fast bench image clean
 
 help:
 	@echo "make build     release binaries, man pages and shell completions"
@@ -19,6 +19,7 @@ help:
 	@echo "make deb       target/mariasnap.deb"
 	@echo "make demo      the main job on a real machine in QEMU, from nothing, with a verdict"
 	@echo "make test      all tests, from nothing; make test-fast leaves out the real machine"
+	@echo "make bench     how long commits stand still, ours beside the usual ways, in one run"
 	@echo "make image     only the test machine's image"
 
 build:
@@ -62,6 +63,10 @@ test:
 test-fast:
 	@tests/host-packages build checks
 	tests/run fast
+
+bench:
+	@tests/host-packages build machine
+	tests/bench
 
 clean:
 	$(CARGO) clean
