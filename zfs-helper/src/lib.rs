@@ -17,6 +17,7 @@ mod lifecycle;
 pub mod log;
 pub mod lzc;
 mod peer;
+
 pub mod pools;
 pub mod privilege;
 mod properties;
@@ -26,5 +27,4 @@ pub mod storage;
 mod ticket;
 pub mod zfs;
 
-pub use interface::introspection;
 pub use serve::{Limits, ServeError, Wiring, serve};

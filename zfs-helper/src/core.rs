@@ -1,0 +1,266 @@
+//! What the methods do, whatever the way in.
+#![forbid(unsafe_code)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mariasnap_dbus::names::{ACTION_DESTROY, ACTION_LIST, ACTION_SNAPSHOT};
+use mariasnap_dbus::properties::{NAMESPACE, STATE, STATE_CONSISTENT};
+use mariasnap_dbus::{Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot, SnapshotName, TargetName, limits};
+
+use crate::authority::{Authority, Question, not_authorized};
+use crate::caller::Caller;
+use crate::config::{Settings, Target};
+use crate::date::snapshot_name;
+use crate::lifecycle::Activity;
+use crate::pools::Pools;
+use crate::properties;
+use crate::rate::RateLimit;
+use crate::storage::{Confirmation, Plan, Properties};
+use crate::ticket::Tickets;
+
+/// Everything that the methods share.
+pub(crate) struct Core {
+    pub(crate) settings: Settings,
+    pub(crate) authority: Authority,
+    pub(crate) pools: Pools,
+    pub(crate) tickets: Mutex<Tickets>,
+    pub(crate) rate: Mutex<RateLimit>,
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) ticket_lifetime: Duration,
+}
+
+impl Core {
+    /// Counts a request against its user's rate.
+    pub(crate) fn admit(&self, caller: &Caller) -> Result<(), HelperError> {
+        match locked(&self.rate).admit(caller.uid, Instant::now()) {
+            true => Ok(()),
+            false => Err(HelperError::LimitExceeded("too many requests".to_owned())),
+        }
+    }
+
+    pub(crate) async fn list_targets(&self, caller: &Caller) -> Result<Vec<mariasnap_dbus::Target>, HelperError> {
+        let mut listed = Vec::new();
+        for name in self.settings.targets().keys() {
+            match self.authorised(caller, ACTION_LIST, name.as_str(), None).await {
+                Ok(target) => listed.push(on_wire(target)),
+                Err(HelperError::NotAuthorized(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(listed)
+    }
+
+    pub(crate) async fn prepare(&self, caller: &Caller, target: &str) -> Result<(String, String), HelperError> {
+        let target = self.authorised(caller, ACTION_SNAPSHOT, target, None).await?;
+        let plan = self.plan(target).await?;
+        let (id, name) = (random_hex::<16>()?, plan.name.to_string());
+        let life = (Instant::now(), self.ticket_lifetime);
+        locked(&self.tickets).issue(id.clone(), (caller.owner.clone(), target.clone(), plan), life)?;
+        Ok((id, name))
+    }
+
+    pub(crate) async fn sync_pool(&self, caller: &Caller, ticket: &str) -> Result<(), HelperError> {
+        let ticket = locked(&self.tickets).use_sync(ticket, &caller.owner, Instant::now())?;
+        self.pools
+            .run(&ticket.plan.pool, {
+                let pool = ticket.plan.pool.clone();
+                move |storage| storage.sync(&pool)
+            })
+            .await
+    }
+
+    /// The database's lock is held meanwhile: having the ticket is the authorisation, and nobody is asked anything.
+    pub(crate) async fn take(
+        &self,
+        caller: &Caller,
+        ticket: &str,
+        sent: BTreeMap<String, String>,
+    ) -> Result<Cut, HelperError> {
+        let redeemed = locked(&self.tickets).redeem(ticket, &caller.owner, Instant::now());
+        // Only a valid ticket is exempt from the rate: guessing isn't.
+        let ticket = redeemed.or_else(|error| self.admit(caller).and(Err(error)))?;
+        self.cut(&ticket.target, ticket.plan, properties::from_client(sent)?)
+            .await
+    }
+
+    pub(crate) async fn create(
+        &self,
+        caller: &Caller,
+        target: &str,
+        sent: BTreeMap<String, String>,
+    ) -> Result<Cut, HelperError> {
+        let target = self.authorised(caller, ACTION_SNAPSHOT, target, None).await?;
+        let properties = properties::from_client(sent)?;
+        let plan = self.plan(target).await?;
+        self.cut(target, plan, properties).await
+    }
+
+    pub(crate) async fn confirm(
+        &self,
+        caller: &Caller,
+        target: &str,
+        (name, guid): (&str, u64),
+        sent: BTreeMap<String, String>,
+    ) -> Result<(), HelperError> {
+        let target = self.authorised(caller, ACTION_SNAPSHOT, target, None).await?;
+        let name = ours(target, name)?;
+        let mut properties = properties::from_client(sent)?;
+        properties.insert(format!("{NAMESPACE}{STATE}"), STATE_CONSISTENT.to_owned());
+        let not_before = unix_now()?.saturating_sub(limits::UNPROVEN_LIFETIME.as_secs());
+        let confirmation = Confirmation {
+            name,
+            guid,
+            not_before,
+            properties,
+        };
+        let owned = target.clone();
+        self.pools
+            .run(target.pool(), move |storage| storage.confirm(&owned, &confirmation))
+            .await
+    }
+
+    pub(crate) async fn list(&self, caller: &Caller, target: &str) -> Result<Vec<Snapshot>, HelperError> {
+        let target = self.authorised(caller, ACTION_LIST, target, None).await?;
+        let owned = target.clone();
+        self.pools.run(target.pool(), move |storage| storage.list(&owned)).await
+    }
+
+    pub(crate) async fn destroy(
+        &self,
+        caller: &Caller,
+        target: &str,
+        requests: Vec<DestroyRequest>,
+    ) -> Result<Vec<DestroyOutcome>, HelperError> {
+        let names = destroy_names(&requests)?;
+        let target = self.authorised(caller, ACTION_DESTROY, target, Some(&names)).await?;
+        for request in &requests {
+            ours(target, &request.name)?;
+        }
+        let owned = target.clone();
+        self.pools
+            .run(target.pool(), move |storage| storage.destroy(&owned, &requests))
+            .await
+    }
+
+    /// The choke point: configured, and allowed by polkit. The answer doesn't tell which of the two is missing, and
+    /// polkit is asked either way, so that neither does the time it takes.
+    async fn authorised(
+        &self,
+        caller: &Caller,
+        action: &'static str,
+        target: &str,
+        snapshots: Option<&str>,
+    ) -> Result<&Target, HelperError> {
+        let name = TargetName::parse(target).map_err(invalid)?;
+        let found = self.settings.targets().get(&name);
+        let datasets = found.map(Target::dataset_detail).unwrap_or_default();
+        let question = Question {
+            action,
+            target: name.as_str(),
+            datasets: &datasets,
+            snapshots,
+        };
+        self.authority.demand(caller, &question).await?;
+        found.ok_or_else(not_authorized)
+    }
+
+    async fn plan(&self, target: &Target) -> Result<Plan, HelperError> {
+        locked(&self.tickets).check_free(target, Instant::now())?;
+        let name = snapshot_name(&target.prefix, unix_now()?, u32::from_le_bytes(random()?))?;
+        let owned = target.clone();
+        self.pools
+            .run(target.pool(), move |storage| storage.prepare(&owned, name))
+            .await
+    }
+
+    async fn cut(&self, target: &Target, plan: Plan, mut properties: Properties) -> Result<Cut, HelperError> {
+        let id = random_hex::<16>()?;
+        properties::mark_newborn(&mut properties, &target.name, &id);
+        let name = plan.name.to_string();
+        let work = move |storage: &mut dyn crate::storage::Storage| {
+            let started = Instant::now();
+            storage.take(&plan, &properties).map(|taken| (taken, started.elapsed()))
+        };
+        let (taken, took) = self.pools.run(target.pool(), work).await?;
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        Ok(Cut {
+            name,
+            id,
+            guid: taken.guid,
+            createtxg: taken.createtxg,
+            took_us,
+        })
+    }
+}
+
+/// What a mutex guards is changed by single assignments only, so it is sound even after a panic.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A snapshot's name that carries the target's prefix.
+fn ours(target: &Target, name: &str) -> Result<SnapshotName, HelperError> {
+    let parsed = SnapshotName::parse(name).map_err(invalid)?;
+    match name.strip_prefix(target.prefix.as_str()) {
+        Some(rest) if rest.starts_with('-') => Ok(parsed),
+        _ => Err(HelperError::InvalidArgument(format!(
+            "{name} doesn't start with {}-",
+            target.prefix
+        ))),
+    }
+}
+
+/// The names of a destroy request, joined for polkit; each well-formed and there once.
+fn destroy_names(requests: &[DestroyRequest]) -> Result<String, HelperError> {
+    if requests.is_empty() || requests.len() > limits::MAX_DESTROY {
+        let text = format!("{} snapshots; 1 to {} are allowed", requests.len(), limits::MAX_DESTROY);
+        return Err(HelperError::InvalidArgument(text));
+    }
+    let parsed: Result<BTreeSet<_>, _> = requests
+        .iter()
+        .map(|request| SnapshotName::parse(&request.name))
+        .collect();
+    if parsed.map_err(invalid)?.len() < requests.len() {
+        return Err(HelperError::InvalidArgument("a snapshot is named twice".to_owned()));
+    }
+    Ok(requests
+        .iter()
+        .map(|request| request.name.as_str())
+        .collect::<Vec<_>>()
+        .join(","))
+}
+
+fn invalid(error: mariasnap_dbus::IdError) -> HelperError {
+    HelperError::InvalidArgument(error.to_string())
+}
+
+fn on_wire(target: &Target) -> mariasnap_dbus::Target {
+    let dataset = |d: &crate::config::TargetDataset| mariasnap_dbus::TargetDataset {
+        name: d.name.to_string(),
+        children: d.children,
+    };
+    mariasnap_dbus::Target {
+        name: target.name.to_string(),
+        prefix: target.prefix.to_string(),
+        min_keep: target.min_keep,
+        datasets: target.datasets.iter().map(dataset).collect(),
+    }
+}
+
+fn unix_now() -> Result<u64, HelperError> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map(|since| since.as_secs())
+        .map_err(|_| HelperError::Misconfigured("the clock is before 1970".to_owned()))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], HelperError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| HelperError::StorageFailed(format!("no random bytes: {error}")))?;
+    Ok(bytes)
+}
+
+fn random_hex<const N: usize>() -> Result<String, HelperError> {
+    Ok(random::<N>()?.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,191 @@
+//! The D-Bus object: names the caller, counts the request, hands it on, logs the outcome.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use mariasnap_dbus::{Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot, Target};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use zbus::Connection;
+use zbus::fdo::DBusProxy;
+use zbus::message::Header;
+
+use crate::audit::Entry;
+use crate::caller::{Caller, PeerProcess};
+use crate::core::Core;
+use crate::lifecycle::Busy;
+
+/// Requests from the bus that may be under way at once. (A peer connection is bounded where it is read.)
+const MAX_BUS_REQUESTS: usize = 32;
+
+/// The object as one connection sees it.
+pub(crate) struct SnapshotHelper {
+    core: Arc<Core>,
+    way_in: WayIn,
+}
+
+enum WayIn {
+    Peer(Arc<PeerProcess>),
+    Bus(Arc<Semaphore>),
+}
+
+/// A request's caller, and the fact that it is under way.
+struct Call {
+    caller: Caller,
+    started: Instant,
+    _busy: Busy,
+    _slot: Option<OwnedSemaphorePermit>,
+}
+
+impl SnapshotHelper {
+    pub(crate) fn for_peer(core: Arc<Core>, process: Arc<PeerProcess>) -> Self {
+        Self {
+            core,
+            way_in: WayIn::Peer(process),
+        }
+    }
+
+    pub(crate) fn for_bus(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            way_in: WayIn::Bus(Arc::new(Semaphore::new(MAX_BUS_REQUESTS))),
+        }
+    }
+
+    async fn identify(&self, header: &Header<'_>, connection: &Connection) -> Result<Call, HelperError> {
+        let (started, _busy) = (Instant::now(), self.core.activity.begin());
+        let (caller, _slot) = match &self.way_in {
+            WayIn::Peer(process) => (Caller::peer(process.clone(), header), None),
+            WayIn::Bus(slots) => {
+                let slot = slots.clone().try_acquire_owned();
+                let slot = slot.map_err(|_| HelperError::LimitExceeded("too many requests under way".to_owned()))?;
+                (
+                    Caller::bus(header, &DBusProxy::new(connection).await?).await?,
+                    Some(slot),
+                )
+            }
+        };
+        Ok(Call {
+            caller,
+            started,
+            _busy,
+            _slot,
+        })
+    }
+}
+
+impl Call {
+    fn log<'a>(&'a self, method: &'static str, target: &'a str) -> Entry<'a> {
+        Entry {
+            caller: &self.caller,
+            method,
+            target,
+            started: self.started,
+        }
+    }
+}
+
+/// Runs a method for a caller who has been named and counted, and logs it.
+macro_rules! answer {
+    ($self:ident, $header:ident, $connection:ident, $method:literal, $target:expr, $caller:ident => $work:expr) => {{
+        let call = $self.identify(&$header, $connection).await?;
+        let $caller = &call.caller;
+        let result = match $self.core.admit($caller) {
+            Ok(()) => $work.await,
+            Err(error) => Err(error),
+        };
+        call.log($method, $target).close(result)
+    }};
+}
+
+#[zbus::interface(name = "org.mariasnap.SnapshotHelper1")]
+impl SnapshotHelper {
+    #[zbus(out_args("targets"))]
+    async fn list_targets(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<Vec<Target>, HelperError> {
+        answer!(self, header, connection, "ListTargets", "", caller => self.core.list_targets(caller))
+    }
+
+    #[zbus(out_args("ticket", "name"))]
+    async fn prepare_snapshot(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        target: &str,
+    ) -> Result<(String, String), HelperError> {
+        answer!(self, header, connection, "PrepareSnapshot", target, caller => self.core.prepare(caller, target))
+    }
+
+    async fn sync_pool(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        ticket: &str,
+    ) -> Result<(), HelperError> {
+        answer!(self, header, connection, "SyncPool", "", caller => self.core.sync_pool(caller, ticket))
+    }
+
+    #[zbus(out_args("cut"))]
+    async fn take_snapshot(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        ticket: &str,
+        properties: BTreeMap<String, String>,
+    ) -> Result<Cut, HelperError> {
+        let call = self.identify(&header, connection).await?;
+        let result = self.core.take(&call.caller, ticket, properties).await;
+        call.log("TakeSnapshot", "").close(result)
+    }
+
+    #[zbus(out_args("cut"))]
+    async fn create_snapshot(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        target: &str,
+        properties: BTreeMap<String, String>,
+    ) -> Result<Cut, HelperError> {
+        answer!(self, header, connection, "CreateSnapshot", target,
+            caller => self.core.create(caller, target, properties))
+    }
+
+    async fn confirm_snapshot(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        target: &str,
+        name: &str,
+        guid: u64,
+        properties: BTreeMap<String, String>,
+    ) -> Result<(), HelperError> {
+        answer!(self, header, connection, "ConfirmSnapshot", target,
+            caller => self.core.confirm(caller, target, (name, guid), properties))
+    }
+
+    #[zbus(out_args("snapshots"))]
+    async fn list_snapshots(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        target: &str,
+    ) -> Result<Vec<Snapshot>, HelperError> {
+        answer!(self, header, connection, "ListSnapshots", target, caller => self.core.list(caller, target))
+    }
+
+    #[zbus(out_args("outcomes"))]
+    async fn destroy_snapshots(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        target: &str,
+        snapshots: Vec<DestroyRequest>,
+    ) -> Result<Vec<DestroyOutcome>, HelperError> {
+        answer!(self, header, connection, "DestroySnapshots", target,
+            caller => self.core.destroy(caller, target, snapshots))
+    }
+}

@@ -1,0 +1,89 @@
+-- Destroys snapshots, each on all its datasets, that pass every guard. Never recursive, never deferred.
+-- Arguments: datasets = list, target, prefix, namespace, min_keep, names = list, guids = { NAME = guid }.
+-- Returns { NAME = { outcome, detail } }.
+local arguments = ...
+local outcomes, kept = {}, 0
+
+-- Value of one of our properties if it is the snapshot's own or was received with it.
+local function own(snapshot, key)
+    local value, source = zfs.get_prop(snapshot, arguments.namespace .. key)
+    if source == snapshot or source == "$recvd" then return value end
+    return nil
+end
+
+local function members_of(name)
+    local members = {}
+    for _, dataset in ipairs(arguments.datasets) do
+        local snapshot = dataset .. "@" .. name
+        if zfs.exists(snapshot) then members[#members + 1] = snapshot end
+    end
+    return members
+end
+
+local function is_consistent(snapshot)
+    return own(snapshot, "target") == arguments.target and own(snapshot, "state") == "consistent"
+end
+
+local function count_consistent()
+    local seen, count = {}, 0
+    for _, dataset in ipairs(arguments.datasets) do
+        local start = dataset .. "@" .. arguments.prefix .. "-"
+        for snapshot in zfs.list.snapshots(dataset) do
+            local name = string.sub(snapshot, #dataset + 2)
+            if string.sub(snapshot, 1, #start) == start and not seen[name] then
+                seen[name] = true
+                if is_consistent(snapshot) then count = count + 1 end
+            end
+        end
+    end
+    return count
+end
+
+-- The first guard that forbids it: outcome and detail, or nil.
+local function objection(members, name)
+    if #members == 0 then return "not-found", "there is no such snapshot" end
+    if zfs.get_prop(members[1], "guid") ~= arguments.guids[name] then
+        return "guid-mismatch", members[1] .. " is not the one that was listed"
+    end
+    local id = own(members[1], "id")
+    for _, snapshot in ipairs(members) do
+        if own(snapshot, "target") ~= arguments.target or id == nil or own(snapshot, "id") ~= id then
+            return "not-ours", snapshot .. " is not marked as this target's"
+        end
+        if zfs.get_prop(snapshot, "userrefs") ~= 0 then return "held", snapshot .. " has a hold" end
+        for clone in zfs.list.clones(snapshot) do
+            return "cloned", clone .. " depends on " .. snapshot
+        end
+    end
+    if is_consistent(members[1]) and kept <= arguments.min_keep then
+        return "min-keep", "only " .. kept .. " consistent snapshots are left"
+    end
+    for _, snapshot in ipairs(members) do
+        local failed = zfs.check.destroy(snapshot)
+        if failed ~= 0 then return "failed", snapshot .. ": error " .. failed end
+    end
+    return nil
+end
+
+local function destroy(name)
+    if name == "" or string.find(name, "@", 1, true) or string.find(name, "/", 1, true)
+        or string.sub(name, 1, #arguments.prefix + 1) ~= arguments.prefix .. "-" then
+        return "not-ours", "no name of this target's"
+    end
+    local members = members_of(name)
+    local outcome, detail = objection(members, name)
+    if outcome ~= nil then return outcome, detail end
+    if is_consistent(members[1]) then kept = kept - 1 end
+    for _, snapshot in ipairs(members) do
+        local failed = zfs.sync.destroy(snapshot)
+        if failed ~= 0 then return "failed", snapshot .. ": error " .. failed .. "; others may be gone" end
+    end
+    return "destroyed", ""
+end
+
+kept = count_consistent()
+for _, name in ipairs(arguments.names) do
+    local outcome, detail = destroy(name)
+    outcomes[name] = { outcome = outcome, detail = detail }
+end
+return outcomes

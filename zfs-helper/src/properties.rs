@@ -1,0 +1,68 @@
+//! What a client may write on a snapshot.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+
+use mariasnap_dbus::properties::{ID, NAMESPACE, RESERVED, STATE, STATE_UNPROVEN, TARGET};
+use mariasnap_dbus::{HelperError, PropertyKey, TargetName, limits};
+
+use crate::storage::Properties;
+
+/// Checks a client's properties and puts the namespace before their keys. Refusals never echo a value.
+pub(crate) fn from_client(sent: BTreeMap<String, String>) -> Result<Properties, HelperError> {
+    if sent.len() > limits::MAX_PROPERTIES {
+        let text = format!(
+            "{} properties, at most {} are allowed",
+            sent.len(),
+            limits::MAX_PROPERTIES
+        );
+        return Err(HelperError::InvalidArgument(text));
+    }
+    sent.into_iter().map(|(key, value)| entry(&key, value)).collect()
+}
+
+fn entry(key: &str, value: String) -> Result<(String, String), HelperError> {
+    let key = PropertyKey::parse(key).map_err(|error| HelperError::InvalidArgument(error.to_string()))?;
+    let refused = |why: &str| Err(HelperError::InvalidArgument(format!("property {key} {why}")));
+    if RESERVED.contains(&key.as_str()) {
+        return refused("is set by the helper alone");
+    }
+    if value.len() > limits::MAX_PROPERTY_VALUE_BYTES {
+        return refused("is too long");
+    }
+    if value.chars().any(char::is_control) {
+        return refused("has a control character");
+    }
+    Ok((format!("{NAMESPACE}{key}"), value))
+}
+
+/// Adds the helper's own marks of a newborn snapshot.
+pub(crate) fn mark_newborn(properties: &mut Properties, target: &TargetName, id: &str) {
+    for (key, value) in [(TARGET, target.as_str()), (STATE, STATE_UNPROVEN), (ID, id)] {
+        properties.insert(format!("{NAMESPACE}{key}"), value.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(key: &str, value: &str) -> bool {
+        from_client(BTreeMap::from([(key.to_owned(), value.to_owned())])).is_err()
+    }
+
+    #[test]
+    fn bounds() {
+        assert!(!refused("gtid", &"x".repeat(8191)));
+        assert!(refused("gtid", &"x".repeat(8192)));
+        for bad in ["a\nb", "a\0", "\u{7f}", "\u{85}"] {
+            assert!(refused("gtid", bad));
+        }
+        for reserved in RESERVED {
+            assert!(refused(reserved, "x"));
+        }
+        assert!(refused("org.mariasnap:state", "x") && refused("State", "x") && refused("", "x"));
+        let many = |n| from_client((0..n).map(|i| (format!("k{i}"), String::new())).collect());
+        assert!(many(64).is_ok() && many(65).is_err());
+    }
+}

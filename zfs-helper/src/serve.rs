@@ -1,0 +1,165 @@
+//! From the bus connection to the idle exit.
+#![forbid(unsafe_code)]
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use mariasnap_dbus::limits::TICKET_LIFETIME;
+use mariasnap_dbus::names::{BUS_NAME, OBJECT_PATH};
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+use zbus::fdo::RequestNameFlags;
+
+use crate::authority::Authority;
+use crate::config::Settings;
+use crate::core::{Core, locked};
+use crate::interface::SnapshotHelper;
+use crate::lifecycle::Activity;
+use crate::pools::Pools;
+use crate::rate::RateLimit;
+use crate::ticket::Tickets;
+
+/// How long things may take. Fixed in the product; tests shorten them.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Without connection, ticket or request, until the helper leaves.
+    pub idle: Duration,
+    /// For polkit to answer.
+    pub polkit: Duration,
+    /// For polkit to answer when it may ask somebody.
+    pub interactive: Duration,
+    /// For a ticket to be redeemed.
+    pub ticket: Duration,
+    /// For a peer to get through the handshake.
+    pub handshake: Duration,
+    /// For requests under way to finish once the helper has been told to stop.
+    pub drain: Duration,
+    /// Requests that one user may make at once.
+    pub burst: u32,
+    /// Requests a second of one user, on average.
+    pub per_second: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(30),
+            polkit: Duration::from_secs(10),
+            interactive: Duration::from_secs(120),
+            ticket: TICKET_LIFETIME,
+            handshake: Duration::from_secs(5),
+            drain: Duration::from_secs(65),
+            burst: 40,
+            per_second: 20,
+        }
+    }
+}
+
+/// What the helper is made of.
+pub struct Wiring {
+    /// What may be touched.
+    pub settings: Settings,
+    /// The threads that touch it, already started.
+    pub pools: Pools,
+    /// Where peers connect, if systemd passed a socket.
+    pub listener: Option<std::os::unix::net::UnixListener>,
+    /// The system bus.
+    pub bus: zbus::connection::Builder<'static>,
+    /// How long things may take.
+    pub limits: Limits,
+}
+
+/// Why the helper couldn't serve, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The system bus can't be used; without it polkit can't be asked.
+    #[error("system bus: {0}")]
+    Bus(#[from] zbus::Error),
+    /// The bus ended the connection.
+    #[error("the system bus closed the connection")]
+    BusGone,
+    /// A socket or a signal couldn't be set up, or systemd not be told.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Serves until idle or told to stop; then finishes what is under way and leaves without losing a request.
+pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
+    let mut stop = signal(SignalKind::terminate())?;
+    let limits = wiring.limits.clone();
+    // Long enough for the most patient question; each question has its own, shorter limit.
+    let bus = wiring
+        .bus
+        .method_timeout(limits.interactive + limits.polkit)
+        .build()
+        .await?;
+    let core = Arc::new(Core {
+        settings: wiring.settings,
+        authority: Authority::new(&bus, limits.polkit, limits.interactive).await?,
+        pools: wiring.pools,
+        tickets: Mutex::new(Tickets::default()),
+        rate: Mutex::new(RateLimit::new(limits.burst, limits.per_second)),
+        activity: Activity::new(),
+        ticket_lifetime: limits.ticket,
+    });
+    let accepting = match wiring.listener {
+        Some(listener) => {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::UnixListener::from_std(listener)?;
+            Some(tokio::spawn(crate::peer::accept(
+                core.clone(),
+                listener,
+                limits.handshake,
+            )))
+        }
+        None => None,
+    };
+    bus.object_server()
+        .at(OBJECT_PATH, SnapshotHelper::for_bus(core.clone()))
+        .await?;
+    bus.request_name_with_flags(BUS_NAME, RequestNameFlags::DO_NOT_QUEUE)
+        .await?;
+    sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("serving")])?;
+    tokio::select! {
+        () = idle(&core, limits.idle) => {}
+        _ = stop.recv() => {}
+        () = bus.closed() => return Err(ServeError::BusGone),
+    }
+    // No await since `idle` returned: nothing can have been accepted in between. Later connections wait in systemd's
+    // socket and start the helper anew.
+    if let Some(accepting) = accepting {
+        accepting.abort();
+    }
+    leave(&core, bus, limits.drain).await
+}
+
+async fn idle(core: &Core, limit: Duration) {
+    loop {
+        let left = match core.activity.quiet_for() {
+            Some(quiet) if quiet < limit => limit - quiet,
+            Some(_) if locked(&core.tickets).none_live(Instant::now()) => return,
+            _ => limit.min(Duration::from_secs(1)),
+        };
+        tokio::time::sleep(left).await;
+    }
+}
+
+/// Gives the name up first: what the bus delivered until then is still answered, what comes later starts a new helper.
+async fn leave(core: &Core, bus: zbus::Connection, drain: Duration) -> Result<(), ServeError> {
+    /// For a request that is in the connection's queue to be counted.
+    const SETTLE: Duration = Duration::from_millis(50);
+    sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status("leaving")])?;
+    bus.release_name(BUS_NAME).await?;
+    let until = Instant::now() + drain;
+    tokio::time::sleep(SETTLE).await;
+    while Instant::now() < until && core.activity.quiet_for().is_none_or(|quiet| quiet < SETTLE) {
+        tokio::time::sleep(SETTLE / 5).await;
+    }
+    if tokio::time::timeout(SETTLE * 20, bus.graceful_shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("left with the bus connection still in use");
+    }
+    Ok(())
+}
