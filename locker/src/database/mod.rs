@@ -1,0 +1,13 @@
+//! The database: one pinned connection, what kind of server answers, and where it stands.
+
+mod bounds;
+mod error;
+mod position;
+mod server;
+mod session;
+
+pub use bounds::ServerBounds;
+pub use error::DatabaseError;
+pub use position::{Position, PositionReader};
+pub use server::{Flavour, Server};
+pub use session::{Session, kill};

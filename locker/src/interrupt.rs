@@ -1,0 +1,94 @@
+//! Bounds and signals that cut work short.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+/// Why work was cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Interrupt {
+    /// Asked to end.
+    #[error("{0} received")]
+    Signal(&'static str),
+    /// `lock.max_wait` is over.
+    #[error("lock.max_wait ({0:?}) is over")]
+    MaxWait(Duration),
+    /// `lock.max_hold` is over.
+    #[error("lock.max_hold ({0:?}) is over")]
+    MaxHold(Duration),
+}
+
+/// A moment, and what it means when it comes.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    at: Instant,
+    meaning: Interrupt,
+}
+
+impl Deadline {
+    /// `lock.max_wait` from now.
+    pub fn max_wait(bound: Duration) -> Self {
+        Self {
+            at: Instant::now() + bound,
+            meaning: Interrupt::MaxWait(bound),
+        }
+    }
+
+    /// `lock.max_hold` from now.
+    pub fn max_hold(bound: Duration) -> Self {
+        Self {
+            at: Instant::now() + bound,
+            meaning: Interrupt::MaxHold(bound),
+        }
+    }
+
+    /// Whichever comes first.
+    pub fn earlier(self, other: Self) -> Self {
+        if other.at < self.at { other } else { self }
+    }
+}
+
+/// SIGTERM and SIGINT, caught from here on.
+#[derive(Debug)]
+pub struct Stop {
+    term: Signal,
+    int: Signal,
+}
+
+impl Stop {
+    /// Starts to catch them.
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Does the work unless a signal or the deadline comes first. The work is then left where it stands.
+    pub async fn unless<T>(
+        &mut self,
+        deadline: Option<Deadline>,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Interrupt> {
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            _ = self.term.recv() => Err(Interrupt::Signal("SIGTERM")),
+            _ = self.int.recv() => Err(Interrupt::Signal("SIGINT")),
+            meaning = passed(deadline) => Err(meaning),
+        }
+    }
+}
+
+async fn passed(deadline: Option<Deadline>) -> Interrupt {
+    match deadline {
+        Some(deadline) => {
+            tokio::time::sleep_until(deadline.at).await;
+            deadline.meaning
+        }
+        None => std::future::pending().await,
+    }
+}
