@@ -66,3 +66,14 @@ pub struct OutputArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+impl Cli {
+    /// Whether the report is JSON.
+    pub fn json(&self) -> bool {
+        match &self.command {
+            Command::Snapshot(args) | Command::List(args) => args.output.json,
+            Command::Destroy(args) => args.output.json,
+            Command::Targets(output) => output.json,
+        }
+    }
+}

@@ -3,6 +3,8 @@
 use std::io;
 
 use crate::config::ConfigError;
+use crate::helper::HelperFailure;
+use crate::snapshot::SnapshotError;
 
 /// What ends a run.
 #[derive(Debug, thiserror::Error)]
@@ -10,10 +12,34 @@ pub enum Error {
     /// The configuration can't be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// No consistent snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] Box<SnapshotError>),
+    /// The helper didn't do what was asked, or can't be reached.
+    #[error(transparent)]
+    Helper(#[from] HelperFailure),
+    /// At least one snapshot is still there.
+    #[error("{failed} of {asked} snapshots weren't destroyed")]
+    NotDestroyed {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        asked: usize,
+    },
     /// The report couldn't be written.
     #[error("can't write the report to standard output: {0}")]
     Output(io::Error),
     /// The process couldn't set itself up.
     #[error("can't start the runtime: {0}")]
     Runtime(io::Error),
+}
+
+impl Error {
+    /// The name of the snapshot that was or may have been taken.
+    pub fn snapshot(&self) -> Option<&str> {
+        match self {
+            Self::Snapshot(error) => error.snapshot(),
+            _ => None,
+        }
+    }
 }

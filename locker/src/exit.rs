@@ -1,6 +1,12 @@
 //! The exit codes, and the one place that maps errors to them.
 
+use mariasnap_dbus::{HelperError, HelperErrorKind};
+
 use crate::error::Error;
+use crate::helper::HelperFailure;
+use crate::interrupt::Interrupt;
+use crate::lock::{Cause, LockError};
+use crate::snapshot::{Fate, SnapshotError};
 
 /// What the process's exit code tells a caller. The numbers are part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +91,65 @@ impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
             Error::Config(_) => Self::Config,
+            Error::Snapshot(error) => Self::from(&**error),
+            Error::Helper(failure) => Self::from(failure),
+            Error::NotDestroyed { .. } => Self::NotDestroyed,
             Error::Output(_) | Error::Runtime(_) => Self::Internal,
+        }
+    }
+}
+
+impl From<&SnapshotError> for Exit {
+    fn from(error: &SnapshotError) -> Self {
+        let fate = match error {
+            SnapshotError::CutShort { fate, .. }
+            | SnapshotError::Take { fate, .. }
+            | SnapshotError::Unproven { fate, .. }
+            | SnapshotError::Confirm { fate, .. } => fate,
+            SnapshotError::Database(_) => return Self::Database,
+            SnapshotError::Helper(failure) => return Self::from(failure),
+            SnapshotError::Interrupted(_) => return Self::SnapshotFailed,
+            SnapshotError::Lock(error) => return Self::from(error),
+        };
+        match (fate, error) {
+            (Fate::Unknown { .. }, _) => Self::OutcomeUnknown,
+            (_, SnapshotError::Unproven { .. }) => Self::LockLost,
+            (
+                _,
+                SnapshotError::CutShort {
+                    interrupt: Interrupt::MaxHold(_),
+                    ..
+                },
+            ) => Self::LockLost,
+            (Fate::NotTaken, SnapshotError::Take { failure, .. }) if !failure.is_broken_transport() => {
+                Self::from(failure)
+            }
+            _ => Self::SnapshotFailed,
+        }
+    }
+}
+
+impl From<&LockError> for Exit {
+    fn from(error: &LockError) -> Self {
+        match (error, error.cause()) {
+            (_, Cause::Interrupt(Interrupt::Signal(_))) => Self::SnapshotFailed,
+            (_, Cause::Database(error)) if error.is_denied() => Self::Database,
+            (LockError::NotObtained { .. }, _) => Self::LockNotObtained,
+            (LockError::LostBeforeCut { .. }, _) => Self::LockLost,
+        }
+    }
+}
+
+impl From<&HelperFailure> for Exit {
+    fn from(failure: &HelperFailure) -> Self {
+        match failure.answer() {
+            None | Some(HelperError::ZBus(_)) => Self::HelperUnreachable,
+            Some(HelperError::Busy(_)) => Self::Busy,
+            Some(answer) => match answer.kind() {
+                HelperErrorKind::Refused => Self::Refused,
+                HelperErrorKind::Failed => Self::SnapshotFailed,
+                HelperErrorKind::Unknown => Self::OutcomeUnknown,
+            },
         }
     }
 }

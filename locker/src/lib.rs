@@ -3,6 +3,18 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+pub mod commands;
 pub mod config;
+pub mod database;
 pub mod error;
+pub mod events;
 pub mod exit;
+pub mod helper;
+pub mod interrupt;
+pub mod lock;
+pub mod logging;
+pub mod report;
+pub mod retention;
+mod run_id;
+pub mod snapshot;
+mod table;

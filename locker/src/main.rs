@@ -2,8 +2,21 @@
 
 #![forbid(unsafe_code)]
 
-use clap::Parser;
+use std::process::ExitCode;
 
-fn main() {
-    let _cli = mariasnap::cli::Cli::parse();
+use clap::Parser;
+use mariasnap::cli::Cli;
+use mariasnap::error::Error;
+use mariasnap::{commands, logging};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(commands::run(&cli)),
+        Err(error) => Err(Error::Runtime(error)),
+    };
+    let exit = done.unwrap_or_else(|error| commands::tell(&cli, &error));
+    ExitCode::from(exit.code())
 }

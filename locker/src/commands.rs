@@ -1,0 +1,144 @@
+//! The commands, from arguments to report.
+
+use std::io::Write;
+use std::path::Path;
+
+use mariasnap_dbus::{DestroyOutcome, DestroyRequest, Outcome, Snapshot, SnapshotName, TargetName};
+use serde::Serialize;
+use tracing::Instrument;
+
+use crate::cli::{Cli, Command};
+use crate::config::{self, HelperSettings};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::helper::{Caller, Helper};
+use crate::interrupt::Stop;
+use crate::report::{self, Report};
+use crate::snapshot::{self, Job};
+use crate::{run_id, table};
+
+/// Does what the command line says, and returns the exit code.
+pub async fn run(cli: &Cli) -> Result<Exit, Error> {
+    let dir = cli.config_dir.as_path();
+    match &cli.command {
+        Command::Snapshot(args) => snapshot(dir, &args.target, args.output.json).await,
+        Command::List(args) => list(dir, &args.target, args.output.json).await,
+        Command::Destroy(args) => destroy(dir, &args.target, &args.names, args.output.json).await,
+        Command::Targets(output) => targets(output.json).await,
+    }
+}
+
+async fn snapshot(dir: &Path, target: &TargetName, json: bool) -> Result<Exit, Error> {
+    // Caught from here on: a signal ends the run by way of the unlock.
+    let mut stop = Stop::catch().map_err(Error::Runtime)?;
+    let run = run_id::this_run();
+    let span = tracing::error_span!("snapshot", %target, %run);
+    let settings = config::load(dir, target)?;
+    let job = Job {
+        target,
+        settings: &settings,
+        run: &run,
+    };
+    let story = snapshot::run(job, &mut stop).instrument(span);
+    let report: Report = story.await.map_err(Box::new)?;
+    report::log::warnings(&report);
+    show(json, &report, || report.to_string())?;
+    Ok(report.exit())
+}
+
+async fn list(dir: &Path, target: &TargetName, json: bool) -> Result<Exit, Error> {
+    let helper = Helper::connect(&config::load_helper(dir, target)?, Caller::Person).await?;
+    let snapshots = helper.list(target).await?;
+    show(json, &snapshots, || table::snapshots(&snapshots))?;
+    Ok(Exit::Ok)
+}
+
+async fn targets(json: bool) -> Result<Exit, Error> {
+    let helper = Helper::connect(&HelperSettings::default(), Caller::Person).await?;
+    let targets = helper.targets().await?;
+    show(json, &targets, || table::targets(&targets))?;
+    Ok(Exit::Ok)
+}
+
+/// Destroys by name; the guids come from a listing, so that a name means what the person saw under it.
+async fn destroy(dir: &Path, target: &TargetName, names: &[SnapshotName], json: bool) -> Result<Exit, Error> {
+    let helper = Helper::connect(&config::load_helper(dir, target)?, Caller::Person).await?;
+    let listed = helper.list(target).await?;
+    let (requests, mut outcomes) = look_up(&listed, names);
+    if !requests.is_empty() {
+        outcomes.extend(helper.destroy(target, &requests).await?);
+    }
+    show(json, &outcomes, || table::outcomes(&outcomes))?;
+    let is_left = |outcome: &&DestroyOutcome| Outcome::from_wire(&outcome.outcome) != Outcome::Destroyed;
+    match outcomes.iter().filter(is_left).count() {
+        0 => Ok(Exit::Ok),
+        failed => Err(Error::NotDestroyed {
+            failed,
+            asked: names.len(),
+        }),
+    }
+}
+
+fn look_up(listed: &[Snapshot], names: &[SnapshotName]) -> (Vec<DestroyRequest>, Vec<DestroyOutcome>) {
+    let (mut requests, mut missing) = (Vec::new(), Vec::new());
+    for name in names.iter().map(SnapshotName::as_str) {
+        match listed.iter().find(|snapshot| snapshot.name == name) {
+            Some(found) => requests.push(DestroyRequest {
+                name: name.to_owned(),
+                guid: found.guid,
+            }),
+            None => missing.push(DestroyOutcome {
+                name: name.to_owned(),
+                outcome: Outcome::NotFound.as_str().to_owned(),
+                detail: "no snapshot of that name on the target".to_owned(),
+            }),
+        }
+    }
+    (requests, missing)
+}
+
+fn show(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Error> {
+    let mut out = match json {
+        true => serde_json::to_string(value).map_err(|error| Error::Output(error.into()))?,
+        false => text(),
+    };
+    if !out.is_empty() && !out.ends_with('\n') {
+        out.push('\n');
+    }
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(out.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(Error::Output)
+}
+
+/// What a failure tells: the message on standard error, and with `--json` an object on standard output too.
+pub fn tell(cli: &Cli, error: &Error) -> Exit {
+    #[derive(Serialize)]
+    struct Failure<'a> {
+        error: Detail<'a>,
+    }
+    #[derive(Serialize)]
+    struct Detail<'a> {
+        kind: &'static str,
+        message: String,
+        exit_code: u8,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        snapshot: Option<&'a str>,
+    }
+    let exit = Exit::from(error);
+    report::log::failed(error);
+    // The outcomes of destroy are that object already.
+    if cli.json() && !matches!(error, Error::NotDestroyed { .. } | Error::Output(_)) {
+        let detail = Detail {
+            kind: exit.kind(),
+            message: error.to_string(),
+            exit_code: exit.code(),
+            snapshot: error.snapshot(),
+        };
+        if let Err(error) = show(true, &Failure { error: detail }, String::new) {
+            report::log::failed(&error);
+        }
+    }
+    exit
+}

@@ -1,0 +1,74 @@
+//! Where the log goes: the journal with its fields when systemd runs us, standard error otherwise.
+
+use std::{fmt, io};
+
+use tracing::Event;
+use tracing::field::{Field, Visit};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Set by systemd when standard output or error goes to the journal.
+const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
+
+/// Starts logging. At a terminal only what is wrong is shown: the report says the rest.
+pub fn start() {
+    let journal = std::env::var_os(JOURNAL_STREAM).and_then(|_| tracing_journald::layer().ok());
+    match journal {
+        Some(journal) => tracing_subscriber::registry()
+            .with(journal.with_field_prefix(None).with_filter(LevelFilter::INFO))
+            .init(),
+        None => tracing_subscriber::registry().with(terminal()).init(),
+    }
+}
+
+fn terminal<S>() -> impl Layer<S>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+{
+    tracing_subscriber::fmt::layer()
+        .event_format(Plain)
+        .with_writer(io::stderr)
+        .with_filter(LevelFilter::WARN)
+}
+
+/// `mariasnap: error: MESSAGE`, as people expect it of a command; the fields are for the journal.
+struct Plain;
+
+impl<S, N> FormatEvent<S, N> for Plain
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        let level = event.metadata().level().as_str().to_ascii_lowercase();
+        writeln!(out, "mariasnap: {level}: {}", message.0)
+    }
+}
+
+/// The message of an event, and the error that led to it where that is a field of its own.
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        match field.name() {
+            "message" => self.0 = format!("{value:?}{}", self.0),
+            "error" => self.0.push_str(&format!(": {value:?}")),
+            _ => {}
+        }
+    }
+}
+
+/// Tells the service manager which step a run has come to; `systemctl status` shows it.
+pub fn step(step: &str) {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Status(step)]) {
+        tracing::debug!(%error, "the service manager can't be told the status");
+    }
+    tracing::debug!("{step}");
+}

@@ -1,0 +1,168 @@
+//! What a run tells: on standard output for people or as JSON, and in the log.
+
+use std::fmt;
+
+use mariasnap_dbus::{Cut, properties::STATE_CONSISTENT};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::lock::Hold;
+use crate::snapshot::{Job, milliseconds};
+
+/// A consistent snapshot, as `--json` shows it. Fields are only ever added.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The target.
+    pub target: String,
+    /// The snapshot's name after the `@`.
+    pub name: String,
+    /// ZFS guid of the snapshot of the target's first dataset.
+    pub guid: u64,
+    /// Transaction group of the cut.
+    pub createtxg: u64,
+    /// Always `consistent`.
+    pub state: &'static str,
+    /// The lock that was held at the cut.
+    pub lock: &'static str,
+    /// `gtid_binlog_pos` or `gtid_executed` at the cut; none without GTIDs.
+    pub gtid: Option<String>,
+    /// `gtid_slave_pos` at the cut; none on a server that never replicated.
+    pub gtid_slave: Option<String>,
+    /// Binary log at the cut; none where it is off.
+    pub binlog_file: Option<String>,
+    /// Offset in it, in bytes.
+    pub binlog_position: Option<u64>,
+    /// From the first lock statement until the lock was held.
+    pub wait_ms: u64,
+    /// For how long commits can have stood still.
+    pub hold_ms: u64,
+    /// Snapshots destroyed afterwards.
+    pub pruned: Vec<String>,
+    /// What isn't as it should be.
+    pub warnings: Vec<String>,
+    /// Why clearing away old snapshots failed; none if it didn't.
+    pub prune_error: Option<String>,
+}
+
+impl Report {
+    /// The report of a proven cut, before anything was cleared away.
+    pub(crate) fn new(job: &Job<'_>, cut: Cut, hold: Hold) -> Self {
+        let position = hold.position;
+        let (binlog_file, binlog_position) = position.binlog.unzip();
+        let some = |text: String| (!text.is_empty()).then_some(text);
+        Self {
+            target: job.target.to_string(),
+            name: cut.name,
+            guid: cut.guid,
+            createtxg: cut.createtxg,
+            state: STATE_CONSISTENT,
+            lock: hold.kind.as_str(),
+            gtid: some(position.gtid),
+            gtid_slave: some(position.gtid_slave),
+            binlog_file,
+            binlog_position,
+            wait_ms: milliseconds(hold.waited),
+            hold_ms: milliseconds(hold.held),
+            pruned: Vec::new(),
+            warnings: Vec::new(),
+            prune_error: None,
+        }
+    }
+
+    /// The exit code of a run that ended so.
+    pub fn exit(&self) -> Exit {
+        match self.prune_error {
+            None => Exit::Ok,
+            Some(_) => Exit::PruneFailed,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{}  {} (guid {}, txg {})",
+            self.name, self.state, self.guid, self.createtxg
+        )?;
+        if let (Some(file), Some(position)) = (&self.binlog_file, self.binlog_position) {
+            writeln!(f, "  binlog  {file}:{position}")?;
+        }
+        if let Some(gtid) = &self.gtid {
+            writeln!(f, "  gtid    {gtid}")?;
+        }
+        writeln!(
+            f,
+            "  lock    {}, waited {} ms, held {} ms",
+            self.lock, self.wait_ms, self.hold_ms
+        )?;
+        if !self.pruned.is_empty() {
+            writeln!(f, "  pruned  {}", self.pruned.join(" "))?;
+        }
+        for warning in &self.warnings {
+            writeln!(f, "  warning {warning}")?;
+        }
+        if let Some(error) = &self.prune_error {
+            writeln!(f, "  error   old snapshots couldn't be cleared away: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The log's side of a run: each event with its id and fields. `RUN` and `TARGET` come from the run's span.
+pub(crate) mod log {
+    use mariasnap_dbus::Cut;
+
+    use super::{Hold, Report, milliseconds};
+    use crate::error::Error;
+    use crate::events;
+    use crate::exit::Exit;
+    use crate::lock::Held;
+    use crate::logging::step;
+
+    pub(crate) fn locked(held: &Held) {
+        step("holding the lock, taking the snapshot");
+        let wait_ms = milliseconds(held.waited());
+        tracing::info!(
+            message_id = events::LOCKED,
+            wait_ms,
+            lock = held.kind().as_str(),
+            "the database is locked"
+        );
+    }
+
+    pub(crate) fn unlocked(hold: &Hold) {
+        let hold_ms = milliseconds(hold.held);
+        tracing::info!(message_id = events::UNLOCKED, hold_ms, "the database is unlocked");
+    }
+
+    pub(crate) fn consistent(cut: &Cut, hold: &Hold) {
+        tracing::info!(
+            message_id = events::CONSISTENT,
+            snapshot = cut.name,
+            guid = cut.guid,
+            gtid = hold.position.gtid,
+            wait_ms = milliseconds(hold.waited),
+            hold_ms = milliseconds(hold.held),
+            "snapshot {} is consistent",
+            cut.name
+        );
+    }
+
+    pub(crate) fn warnings(report: &Report) {
+        for warning in report.warnings.iter().chain(&report.prune_error) {
+            tracing::warn!(message_id = events::WARNING, snapshot = report.name, "{warning}");
+        }
+    }
+
+    pub(crate) fn failed(error: &Error) {
+        let exit = Exit::from(error);
+        let snapshot = error.snapshot().unwrap_or_default();
+        tracing::error!(
+            message_id = events::FAILED,
+            snapshot,
+            exit_code = exit.code(),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! Why there is no consistent snapshot.
+
+use crate::database::DatabaseError;
+use crate::helper::HelperFailure;
+use crate::interrupt::Interrupt;
+use crate::lock::{Doubt, LockError};
+
+use super::Fate;
+
+/// What ends a run without a consistent snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The database, before the lock.
+    #[error("{0}; nothing was locked or taken")]
+    Database(#[from] DatabaseError),
+    /// The helper, before the lock.
+    #[error("{0}; nothing was locked or taken")]
+    Helper(#[from] HelperFailure),
+    /// A signal before the lock.
+    #[error("{0}; nothing was locked or taken")]
+    Interrupted(Interrupt),
+    /// No lock.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Cut short while the helper was taking the snapshot.
+    #[error("{interrupt} while the snapshot was being taken; the database was unlocked at once; {fate}")]
+    CutShort {
+        /// Why.
+        interrupt: Interrupt,
+        /// What is left.
+        fate: Fate,
+    },
+    /// `TakeSnapshot` failed.
+    #[error("{failure}; {fate}")]
+    Take {
+        /// The helper's answer, or none.
+        failure: HelperFailure,
+        /// What is left.
+        fate: Fate,
+    },
+    /// The lock isn't proven.
+    #[error("it isn't proven that the lock was held at the cut: {doubt}; {fate}")]
+    Unproven {
+        /// Why not.
+        doubt: Doubt,
+        /// What is left.
+        fate: Fate,
+    },
+    /// Proven, but the helper didn't mark it so.
+    #[error("the lock was proven, but the snapshot couldn't be marked as consistent: {failure}; {fate}")]
+    Confirm {
+        /// The helper's answer, or none.
+        failure: HelperFailure,
+        /// What is left.
+        fate: Fate,
+    },
+}
+
+impl SnapshotError {
+    /// The name of the snapshot that was or may have been taken.
+    pub fn snapshot(&self) -> Option<&str> {
+        match self {
+            Self::CutShort { fate, .. }
+            | Self::Take { fate, .. }
+            | Self::Unproven { fate, .. }
+            | Self::Confirm { fate, .. } => fate.snapshot(),
+            _ => None,
+        }
+    }
+}

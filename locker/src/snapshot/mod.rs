@@ -1,0 +1,126 @@
+//! `mariasnap snapshot`: the whole story, top to bottom.
+
+mod error;
+mod fate;
+mod properties;
+mod ready;
+mod tidy;
+
+use mariasnap_dbus::{Cut, TargetName};
+
+pub use error::SnapshotError;
+pub use fate::Fate;
+pub(crate) use properties::milliseconds;
+
+use crate::config::Settings;
+use crate::helper::{Caller, Helper, HelperFailure, Properties};
+use crate::interrupt::Stop;
+use crate::lock;
+use crate::logging::step;
+use crate::report::{Report, log};
+use fate::Cleaner;
+use ready::Ready;
+use tidy::{Tidied, tidy};
+
+/// One run on one target.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The target.
+    pub target: &'a TargetName,
+    /// Its configuration.
+    pub settings: &'a Settings,
+    /// The run's id.
+    pub run: &'a str,
+}
+
+/// Takes a consistent snapshot, or fails and says what is left.
+pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError> {
+    // Before the lock: all that can be done, checked or put together.
+    let getting_ready = stop.unless(None, Ready::make(&job)).await;
+    let Ready {
+        session,
+        plan,
+        helper,
+        ticket,
+        properties,
+        mut warnings,
+    } = getting_ready.map_err(SnapshotError::Interrupted)??;
+    let cleaner = Cleaner {
+        settings: &job.settings.helper,
+        target: job.target,
+        ticket: &ticket,
+    };
+
+    // Under the lock: the position, the cut, the proof. Then it is given back, whatever came of them.
+    step("waiting for the lock");
+    let mut held = lock::acquire(session, plan, helper.sync_pool(&ticket), stop).await?;
+    log::locked(&held);
+    let properties = properties::at_the_cut(properties, &held);
+    let mut taking = Box::pin(helper.take(job.target, &ticket, &properties));
+    let taken = stop.unless(Some(held.deadline()), &mut taking).await;
+    let proof = match &taken {
+        Ok(Ok(_)) => held.prove(stop).await,
+        _ => Ok(()),
+    };
+    let (hold, unlocked) = held.release().await;
+    log::unlocked(&hold);
+
+    // After it: an interrupted or failed cut is resolved, an unproven one discarded, a proven one confirmed.
+    let cut = match taken {
+        Ok(Ok(cut)) => cut,
+        Ok(Err(failure)) => {
+            let fate = cleaner.after_failure(&failure).await;
+            return Err(SnapshotError::Take { failure, fate });
+        }
+        Err(interrupt) => {
+            let fate = cleaner.after_interrupt(taking).await;
+            return Err(SnapshotError::CutShort { interrupt, fate });
+        }
+    };
+    if let Err(doubt) = proof.and(unlocked) {
+        let fate = cleaner.discard(&cut).await;
+        return Err(SnapshotError::Unproven { doubt, fate });
+    }
+    confirm(&job, &helper, cleaner, &cut, &properties::after_unlock(hold.held)).await?;
+    log::consistent(&cut, &hold);
+
+    // From here on the snapshot stands, whatever happens.
+    let tidied = stop
+        .unless(None, tidy(&job, &cut))
+        .await
+        .unwrap_or_else(Tidied::interrupted);
+    warnings.extend(tidied.warnings);
+    Ok(Report {
+        warnings,
+        pruned: tidied.pruned,
+        prune_error: tidied.failure,
+        ..Report::new(&job, cut, hold)
+    })
+}
+
+/// Marks the snapshot consistent; over a new connection where the helper went away in between, for the proof
+/// doesn't depend on it.
+async fn confirm(
+    job: &Job<'_>,
+    helper: &Helper,
+    cleaner: Cleaner<'_>,
+    cut: &Cut,
+    properties: &Properties,
+) -> Result<(), SnapshotError> {
+    step("marking the snapshot as consistent");
+    let failure = match helper.confirm(job.target, cut, properties).await {
+        Err(failure) if failure.is_broken_transport() => match confirm_anew(job, cut, properties).await {
+            Ok(()) => return Ok(()),
+            Err(failure) => failure,
+        },
+        Err(failure) => failure,
+        Ok(()) => return Ok(()),
+    };
+    let fate = cleaner.after_confirm(cut).await;
+    Err(SnapshotError::Confirm { failure, fate })
+}
+
+async fn confirm_anew(job: &Job<'_>, cut: &Cut, properties: &Properties) -> Result<(), HelperFailure> {
+    let helper = Helper::connect(&job.settings.helper, Caller::Locker).await?;
+    helper.confirm(job.target, cut, properties).await
+}

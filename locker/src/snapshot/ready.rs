@@ -1,0 +1,89 @@
+//! All that is done before the lock, so that nothing of it happens under it.
+
+use std::time::Duration;
+
+use mariasnap_dbus::properties as key;
+
+use super::Job;
+use super::SnapshotError;
+use crate::database::{PositionReader, Server, ServerBounds, Session};
+use crate::helper::{Caller, Helper, Properties, Ticket};
+use crate::lock::{Kind, Plan};
+use crate::logging::step;
+
+/// How much longer than its own bounds the server lets a silent connection hold the lock.
+const SILENCE_MARGIN: Duration = Duration::from_secs(5);
+
+/// A run that can lock at any moment.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) session: Session,
+    pub(super) plan: Plan,
+    pub(super) helper: Helper,
+    pub(super) ticket: Ticket,
+    pub(super) properties: Properties,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Ready {
+    /// Connects to both sides, checks what can be checked, and has the helper prepare.
+    pub(super) async fn make(job: &Job<'_>) -> Result<Self, SnapshotError> {
+        let settings = job.settings;
+        step("connecting to the database");
+        let mut session = Session::connect(&settings.database).await?;
+        let server = Server::inspect(&mut session).await?;
+        let kind = Kind::choose(settings.lock.strategy, &server)?;
+        session.set_bounds(&server, patient(job)).await?;
+        let (reader, warnings) = PositionReader::prepare(&mut session, &server).await?;
+
+        step("asking the helper to prepare");
+        let helper = Helper::connect(&settings.helper, Caller::Locker).await?;
+        let ticket = helper.prepare(job.target).await?;
+        session.set_bounds(&server, strict(job)).await?;
+
+        Ok(Self {
+            properties: known_before(job, kind, &server),
+            plan: Plan {
+                kind,
+                bounds: settings.lock,
+                has_backup_stage: server.has_backup_stage(),
+                must_flush_logs: server.may_lag_in_redo(),
+                reader,
+                database: settings.database.clone(),
+            },
+            session,
+            helper,
+            ticket,
+            warnings,
+        })
+    }
+}
+
+/// While the helper prepares, which may take as long as its bounds allow.
+fn patient(job: &Job<'_>) -> ServerBounds {
+    ServerBounds {
+        lock_wait: job.settings.lock.max_wait,
+        silence: job.settings.helper.timeout.get() * 2 + SILENCE_MARGIN,
+    }
+}
+
+/// From the lock on: should this process be stopped in its tracks, the server itself ends the hold.
+fn strict(job: &Job<'_>) -> ServerBounds {
+    let lock = job.settings.lock;
+    ServerBounds {
+        lock_wait: lock.max_wait,
+        silence: lock.max_wait.get().max(lock.max_hold.get()) + SILENCE_MARGIN,
+    }
+}
+
+fn known_before(job: &Job<'_>, kind: Kind, server: &Server) -> Properties {
+    let mut properties = Properties::from([
+        (key::RUN.to_owned(), job.run.to_owned()),
+        (key::LOCK.to_owned(), kind.as_str().to_owned()),
+        (key::SERVER_VERSION.to_owned(), server.version.clone()),
+    ]);
+    if let Some(uuid) = server.uuid() {
+        properties.insert(key::SERVER_UUID.to_owned(), uuid.to_owned());
+    }
+    properties
+}
