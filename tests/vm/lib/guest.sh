@@ -18,6 +18,8 @@ Host vm
     BatchMode yes
     LogLevel ERROR
     ConnectTimeout 5
+    ServerAliveInterval 5
+    ServerAliveCountMax 6
     ControlPath $run/ssh
     # Post-quantum key exchange takes seconds under emulation and guards nothing on loopback.
     KexAlgorithms curve25519-sha256
@@ -28,9 +30,13 @@ EOF
 # Opens the shared connection if it isn't open. The master gets no output of ours to hold on to:
 # a caller reading our stderr to its end would wait for the master's.
 ssh_open() {
-    ssh -F "$run/ssh_config" -O check vm >/dev/null 2>&1 ||
-        ssh -F "$run/ssh_config" -M -N -f vm </dev/null >/dev/null 2>&1
+    ssh_is_open || (
+        flock 9
+        ssh_is_open || ssh -F "$run/ssh_config" -M -N -f vm </dev/null >/dev/null 2>&1 9>&-
+    ) 9>"$run/ssh.lock"
 }
+
+ssh_is_open() { ssh -F "$run/ssh_config" -O check vm >/dev/null 2>&1; }
 
 ssh_close() { ssh -F "$run/ssh_config" -O exit vm >/dev/null 2>&1 || true; }
 

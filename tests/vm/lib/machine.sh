@@ -14,12 +14,17 @@ machine_pid() {
 
 # monitor COMMAND: one command of QEMU's human monitor, for instance 'system_reset'.
 monitor() {
+    [[ $1 != system_reset ]] || ssh_close
     socat -t 2 - "UNIX-CONNECT:$run/monitor" <<<"$*" | tr -d '\r' | grep -v -e '^QEMU ' -e '^(qemu)' || true
 }
 
 up() {
     local dir
-    need qemu-system-x86_64=qemu-system-x86 socat=socat ssh=openssh-client
+    need qemu-system-x86_64=qemu-system-x86 socat=socat ssh=openssh-client flock=util-linux
+    mkdir -p "$cache"
+    # Two tests that both want the machine up must not both boot one.
+    exec {boot_lock}>"$cache/boot.lock"
+    flock "$boot_lock"
     if machine_pid >/dev/null; then
         say "already up: $(status)"
         return
@@ -56,20 +61,20 @@ start() {
         -drive "if=none,id=pool1,file=$run/pool1.raw,format=raw,cache=unsafe,discard=unmap" \
         -device virtio-blk-pci,drive=pool1,serial=pool1 \
         -netdev user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:22 \
-        -device virtio-net-pci,netdev=net,romfile= ||
+        -device virtio-net-pci,netdev=net,romfile= {boot_lock}>&- ||
         die "qemu-system-x86_64 did not start, see above"
     # Port 0 let the kernel choose a free one; QEMU says which.
     monitor info usernet | awk '/HOST_FORWARD/ {print $4}' >"$run/port"
     [[ -s $run/port ]] || die "QEMU names no forwarded port"
 }
 
-# Ready is: ssh answers, and systemd has started all it wanted to.
+# Ready is: ssh answers, and systemd has started all it wanted to. Also for after a reboot.
 await_ready() {
-    local state began=$SECONDS
+    local state began=$SECONDS told=$SECONDS
     until ssh_open; do
         machine_pid >/dev/null || not_ready "QEMU ended"
         ((SECONDS - began < patience)) || not_ready "no ssh after $patience s"
-        ((SECONDS % 5)) || say "  ... waiting for ssh"
+        ((SECONDS - told < 5)) || { told=$SECONDS; say "  ... waiting for ssh"; }
         sleep 0.3
     done
     say "ssh answers, waiting for the rest of the boot"
