@@ -7,6 +7,7 @@ use std::time::Duration;
 use mariasnap_dbus::HelperError;
 use mariasnap_dbus::names::{DETAIL_DATASET, DETAIL_SNAPSHOT, DETAIL_TARGET};
 use tokio::sync::OnceCell;
+use zbus::fdo::DBusProxy;
 use zbus::proxy::CacheProperties;
 use zbus_polkit::policykit1::{AuthorityProxy, CheckAuthorizationFlags};
 
@@ -29,6 +30,7 @@ pub(crate) struct Question<'a> {
 #[derive(Debug)]
 pub(crate) struct Authority {
     polkit: AuthorityProxy<'static>,
+    bus: DBusProxy<'static>,
     takes_pidfd: OnceCell<bool>,
     patience: Duration,
     interactive_patience: Duration,
@@ -45,12 +47,19 @@ impl Authority {
             .build()
             .await?;
         let takes_pidfd = OnceCell::new();
+        let bus = DBusProxy::new(bus).await?;
         Ok(Self {
             polkit,
+            bus,
             takes_pidfd,
             patience,
             interactive_patience,
         })
+    }
+
+    /// The bus itself, which knows who its clients are.
+    pub(crate) fn bus(&self) -> &DBusProxy<'static> {
+        &self.bus
     }
 
     /// Returns only if polkit said yes. No answer, an error, a challenge that may not or could not be met: all are no.

@@ -71,6 +71,11 @@ impl Core {
             .await
     }
 
+    /// For the log: the target that a ticket is for, or nothing.
+    pub(crate) fn target_of(&self, ticket: &str) -> String {
+        locked(&self.tickets).target_of(ticket)
+    }
+
     /// The database's lock is held meanwhile: having the ticket is the authorisation, and nobody is asked anything.
     pub(crate) async fn take(
         &self,

@@ -7,8 +7,6 @@ use std::time::Instant;
 
 use mariasnap_dbus::{Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot, Target};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use zbus::Connection;
-use zbus::fdo::DBusProxy;
 use zbus::message::Header;
 
 use crate::audit::Entry;
@@ -53,17 +51,14 @@ impl SnapshotHelper {
         }
     }
 
-    async fn identify(&self, header: &Header<'_>, connection: &Connection) -> Result<Call, HelperError> {
+    async fn identify(&self, header: &Header<'_>) -> Result<Call, HelperError> {
         let (started, _busy) = (Instant::now(), self.core.activity.begin());
         let (caller, _slot) = match &self.way_in {
             WayIn::Peer(process) => (Caller::peer(process.clone(), header), None),
             WayIn::Bus(slots) => {
                 let slot = slots.clone().try_acquire_owned();
                 let slot = slot.map_err(|_| HelperError::LimitExceeded("too many requests under way".to_owned()))?;
-                (
-                    Caller::bus(header, &DBusProxy::new(connection).await?).await?,
-                    Some(slot),
-                )
+                (Caller::bus(header, self.core.authority.bus()).await?, Some(slot))
             }
         };
         Ok(Call {
@@ -88,8 +83,8 @@ impl Call {
 
 /// Runs a method for a caller who has been named and counted, and logs it.
 macro_rules! answer {
-    ($self:ident, $header:ident, $connection:ident, $method:literal, $target:expr, $caller:ident => $work:expr) => {{
-        let call = $self.identify(&$header, $connection).await?;
+    ($self:ident, $header:ident, $method:literal, $target:expr, $caller:ident => $work:expr) => {{
+        let call = $self.identify(&$header).await?;
         let $caller = &call.caller;
         let result = match $self.core.admit($caller) {
             Ok(()) => $work.await,
@@ -102,68 +97,57 @@ macro_rules! answer {
 #[zbus::interface(name = "org.mariasnap.SnapshotHelper1")]
 impl SnapshotHelper {
     #[zbus(out_args("targets"))]
-    async fn list_targets(
-        &self,
-        #[zbus(header)] header: Header<'_>,
-        #[zbus(connection)] connection: &Connection,
-    ) -> Result<Vec<Target>, HelperError> {
-        answer!(self, header, connection, "ListTargets", "", caller => self.core.list_targets(caller))
+    async fn list_targets(&self, #[zbus(header)] header: Header<'_>) -> Result<Vec<Target>, HelperError> {
+        answer!(self, header, "ListTargets", "", caller => self.core.list_targets(caller))
     }
 
     #[zbus(out_args("ticket", "name"))]
     async fn prepare_snapshot(
         &self,
         #[zbus(header)] header: Header<'_>,
-        #[zbus(connection)] connection: &Connection,
         target: &str,
     ) -> Result<(String, String), HelperError> {
-        answer!(self, header, connection, "PrepareSnapshot", target, caller => self.core.prepare(caller, target))
+        answer!(self, header, "PrepareSnapshot", target, caller => self.core.prepare(caller, target))
     }
 
-    async fn sync_pool(
-        &self,
-        #[zbus(header)] header: Header<'_>,
-        #[zbus(connection)] connection: &Connection,
-        ticket: &str,
-    ) -> Result<(), HelperError> {
-        answer!(self, header, connection, "SyncPool", "", caller => self.core.sync_pool(caller, ticket))
+    async fn sync_pool(&self, #[zbus(header)] header: Header<'_>, ticket: &str) -> Result<(), HelperError> {
+        let target = self.core.target_of(ticket);
+        answer!(self, header, "SyncPool", &target, caller => self.core.sync_pool(caller, ticket))
     }
 
     #[zbus(out_args("cut"))]
     async fn take_snapshot(
         &self,
         #[zbus(header)] header: Header<'_>,
-        #[zbus(connection)] connection: &Connection,
         ticket: &str,
         properties: BTreeMap<String, String>,
     ) -> Result<Cut, HelperError> {
-        let call = self.identify(&header, connection).await?;
+        let call = self.identify(&header).await?;
+        let target = self.core.target_of(ticket);
         let result = self.core.take(&call.caller, ticket, properties).await;
-        call.log("TakeSnapshot", "").close(result)
+        call.log("TakeSnapshot", &target).close(result)
     }
 
     #[zbus(out_args("cut"))]
     async fn create_snapshot(
         &self,
         #[zbus(header)] header: Header<'_>,
-        #[zbus(connection)] connection: &Connection,
         target: &str,
         properties: BTreeMap<String, String>,
     ) -> Result<Cut, HelperError> {
-        answer!(self, header, connection, "CreateSnapshot", target,
+        answer!(self, header, "CreateSnapshot", target,
             caller => self.core.create(caller, target, properties))
     }
 
     async fn confirm_snapshot(
         &self,
         #[zbus(header)] header: Header<'_>,
-        #[zbus(connection)] connection: &Connection,
         target: &str,
         name: &str,
         guid: u64,
         properties: BTreeMap<String, String>,
     ) -> Result<(), HelperError> {
-        answer!(self, header, connection, "ConfirmSnapshot", target,
+        answer!(self, header, "ConfirmSnapshot", target,
             caller => self.core.confirm(caller, target, (name, guid), properties))
     }
 
@@ -171,21 +155,19 @@ impl SnapshotHelper {
     async fn list_snapshots(
         &self,
         #[zbus(header)] header: Header<'_>,
-        #[zbus(connection)] connection: &Connection,
         target: &str,
     ) -> Result<Vec<Snapshot>, HelperError> {
-        answer!(self, header, connection, "ListSnapshots", target, caller => self.core.list(caller, target))
+        answer!(self, header, "ListSnapshots", target, caller => self.core.list(caller, target))
     }
 
     #[zbus(out_args("outcomes"))]
     async fn destroy_snapshots(
         &self,
         #[zbus(header)] header: Header<'_>,
-        #[zbus(connection)] connection: &Connection,
         target: &str,
         snapshots: Vec<DestroyRequest>,
     ) -> Result<Vec<DestroyOutcome>, HelperError> {
-        answer!(self, header, connection, "DestroySnapshots", target,
+        answer!(self, header, "DestroySnapshots", target,
             caller => self.core.destroy(caller, target, snapshots))
     }
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::error::Error;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,17 +19,20 @@ const EXIT_CONFIG: u8 = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
-    match args::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Help) => print!("{HELP}"),
-        Ok(Command::Version) => println!("mariasnap-zfs-helper {}", env!("CARGO_PKG_VERSION")),
+    let text = match args::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Serve(path)) => return run(&path),
+        Ok(Command::Help) => HELP.to_owned(),
+        Ok(Command::Version) => format!("mariasnap-zfs-helper {}\n", env!("CARGO_PKG_VERSION")),
         Ok(Command::CheckConfig(path)) => match read(&path) {
-            Ok(settings) => println!("{settings:#?}"),
+            Ok(settings) => settings.to_string(),
             Err(code) => return code,
         },
-        Ok(Command::Serve(path)) => return run(&path),
         Err(why) => return failed(EXIT_USAGE, why.into()),
+    };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(EXIT_FAILED, error.into()),
     }
-    ExitCode::SUCCESS
 }
 
 fn read(path: &Path) -> Result<Settings, ExitCode> {
@@ -57,7 +61,7 @@ fn start(settings: Settings) -> Result<(), Box<dyn Error>> {
     })?;
     privilege::drop_all()?;
     let listener = listenfd::ListenFd::from_env().take_unix_listener(0)?;
-    let (bus, limits) = (zbus::connection::Builder::system(), Limits::default());
+    let (bus, limits) = (None, Limits::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(serve(Wiring {
         settings,

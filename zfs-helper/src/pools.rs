@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -46,13 +47,9 @@ impl Pools {
     {
         let mut queues = BTreeMap::new();
         for target in settings.targets().values() {
-            let pool = target.pool().to_owned();
-            if !queues.contains_key(&pool) {
-                let queue = start(&pool, open).map_err(|why| PoolError {
-                    pool: pool.clone(),
-                    why,
-                })?;
-                queues.insert(pool, queue);
+            if let Entry::Vacant(vacant) = queues.entry(target.pool().to_owned()) {
+                let pool = vacant.key().clone();
+                vacant.insert(start(&pool, open).map_err(|why| PoolError { pool, why })?);
             }
         }
         Ok(Self { queues, patience })

@@ -8,6 +8,7 @@ use mariasnap_dbus::limits::TICKET_LIFETIME;
 use mariasnap_dbus::names::{BUS_NAME, OBJECT_PATH};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
+use zbus::connection::Builder;
 use zbus::fdo::RequestNameFlags;
 
 use crate::authority::Authority;
@@ -63,8 +64,8 @@ pub struct Wiring {
     pub pools: Pools,
     /// Where peers connect, if systemd passed a socket.
     pub listener: Option<std::os::unix::net::UnixListener>,
-    /// The system bus.
-    pub bus: zbus::connection::Builder<'static>,
+    /// The bus to serve on and to ask polkit on; `None` for the system bus.
+    pub bus: Option<zbus::Address>,
     /// How long things may take.
     pub limits: Limits,
 }
@@ -88,14 +89,17 @@ pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
     let mut stop = signal(SignalKind::terminate())?;
     let limits = wiring.limits.clone();
     // Long enough for the most patient question; each question has its own, shorter limit.
-    let bus = wiring
-        .bus
-        .method_timeout(limits.interactive + limits.polkit)
-        .build()
-        .await?;
+    let timeout = limits.interactive + limits.polkit;
+    let connect = || match wiring.bus.clone() {
+        Some(address) => Builder::address(address).method_timeout(timeout).build(),
+        None => Builder::system().method_timeout(timeout).build(),
+    };
+    // Two connections, so that a queue full of requests can't hold up polkit's answers, and so that nothing but
+    // requests under way keeps the first one open when we leave.
+    let (bus, questions) = (connect().await?, connect().await?);
     let core = Arc::new(Core {
         settings: wiring.settings,
-        authority: Authority::new(&bus, limits.polkit, limits.interactive).await?,
+        authority: Authority::new(&questions, limits.polkit, limits.interactive).await?,
         pools: wiring.pools,
         tickets: Mutex::new(Tickets::default()),
         rate: Mutex::new(RateLimit::new(limits.burst, limits.per_second)),

@@ -93,6 +93,14 @@ impl Tickets {
         Err(unknown())
     }
 
+    /// The name of the target that the ticket is for; empty if there is no such ticket.
+    pub(crate) fn target_of(&self, id: &str) -> String {
+        self.0
+            .get(id)
+            .map(|ticket| ticket.target.name.to_string())
+            .unwrap_or_default()
+    }
+
     /// Forgets what belonged to a connection that is gone.
     pub(crate) fn drop_owner(&mut self, owner: &Owner) {
         self.0.retain(|_, ticket| ticket.owner != *owner);

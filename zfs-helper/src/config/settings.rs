@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use mariasnap_dbus::{Dataset, Prefix, TargetName};
 
@@ -136,6 +137,21 @@ impl TargetDataset {
             Some(rest) => self.children && rest.starts_with('/'),
             None => false,
         }
+    }
+}
+
+impl fmt::Display for Settings {
+    /// One line for each target, for `--check-config`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for target in self.targets.values() {
+            let (name, prefix, min_keep) = (&target.name, &target.prefix, target.min_keep);
+            writeln!(
+                f,
+                "{name}: {} (prefix {prefix}, min_keep {min_keep})",
+                target.dataset_detail()
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -131,9 +131,9 @@ impl Lzc {
     }
 
     fn program(&self, call: Program, pool: &str, source: &str, arguments: &Map) -> Result<Map, LzcError> {
-        /// The kernel's own upper bounds (`zfs_lua_max_instrlimit`, `zfs_lua_max_memlimit`), so that a long list fits.
+        /// The kernel allows 100 million and 100 MiB at most; this is enough to list ten thousand snapshots.
         const INSTRUCTIONS: u64 = 100_000_000;
-        const MEMORY_BYTES: u64 = 100 << 20;
+        const MEMORY_BYTES: u64 = 64 << 20;
         let (pool, source) = (c_string(pool, "a pool's name")?, c_string(source, "a program")?);
         let arguments = NvList::from_map(&self.nvpair, arguments)?;
         let mut out = ptr::null_mut();

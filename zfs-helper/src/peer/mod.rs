@@ -70,7 +70,7 @@ async fn serve(
         patience,
         handshake::greet(&mut read, &mut write, process.uid, guid.as_str()),
     );
-    greeted.await.map_err(|elapsed| std::io::Error::other(elapsed))??;
+    greeted.await.map_err(std::io::Error::other)??;
     let connection = zbus::connection::Builder::authenticated_socket(framing::Stream::new(read, write), guid)
         .p2p()
         .serve_at(OBJECT_PATH, SnapshotHelper::for_peer(core, process))

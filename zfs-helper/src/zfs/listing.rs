@@ -9,9 +9,14 @@ use crate::lzc::Map;
 
 /// Groups what the program `list` returned by name and id, oldest first.
 pub(super) fn grouped(answer: &Map) -> Result<Vec<Snapshot>, HelperError> {
-    let mut cuts: BTreeMap<(String, String), Snapshot> = BTreeMap::new();
+    let mut singles = Vec::new();
     for (full, entry) in answer.maps() {
-        let one = single(full, entry).ok_or_else(|| HelperError::StorageFailed(format!("can't read {full}")))?;
+        singles.push(single(full, entry).ok_or_else(|| HelperError::StorageFailed(format!("can't read {full}")))?);
+    }
+    // By dataset alone: `t/a/b@s` sorts before `t/a@s`, though `t/a` is the target's first dataset.
+    singles.sort_by(|one, two| one.datasets.cmp(&two.datasets));
+    let mut cuts: BTreeMap<(String, String), Snapshot> = BTreeMap::new();
+    for one in singles {
         let id = one.property(properties::ID).unwrap_or_default().to_owned();
         match cuts.get_mut(&(one.name.clone(), id.clone())) {
             Some(cut) => join(cut, one),
@@ -91,5 +96,17 @@ mod tests {
         );
         assert_eq!((cuts[1].guid, cuts[1].used, cuts[1].holds), (u64::MAX, 4, 2));
         assert_eq!(cuts[1].datasets, ["t/a", "t/b"]);
+    }
+
+    #[test]
+    fn the_first_dataset_gives_the_guid() {
+        let answer = Map::default()
+            .with("t/a@m-1", entry(1, 9, "x"))
+            .with("t/a/b@m-1", entry(2, 9, "x"));
+        let cuts = grouped(&answer).unwrap();
+        assert_eq!(
+            (cuts[0].guid, &cuts[0].datasets[..]),
+            (1, &["t/a".to_owned(), "t/a/b".to_owned()][..])
+        );
     }
 }
