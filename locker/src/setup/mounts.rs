@@ -121,7 +121,11 @@ mod tests {
         assert_eq!(data.point, Path::new("/var/lib/mysql"));
         assert_eq!((data.fs_type.as_str(), data.source.as_str()), ("zfs", "tank/mysql"));
         assert_eq!(mounts.by_id(46).unwrap().source, "tank/my\\sql/big db");
-        assert_eq!(mounts.by_id(47).unwrap().source, "tank/other", "optional fields are skipped");
+        assert_eq!(
+            mounts.by_id(47).unwrap().source,
+            "tank/other",
+            "optional fields are skipped"
+        );
         assert_eq!(mounts.by_id(1), None);
     }
 

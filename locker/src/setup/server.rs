@@ -4,20 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Which family a server belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flavor {
-    /// MariaDB.
-    MariaDb,
-    /// MySQL and Percona Server.
-    MySql,
-}
+use crate::database::Flavour;
 
 /// A server's family and version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Version {
     /// Family.
-    pub(crate) flavor: Flavor,
+    pub(crate) flavour: Flavour,
     /// Major, minor, patch.
     pub(crate) number: (u16, u16, u16),
 }
@@ -25,15 +18,16 @@ pub(crate) struct Version {
 impl Version {
     /// Takes `@@version`; what follows the three numbers is the distribution's.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let flavor = match text.to_ascii_lowercase().contains("mariadb") {
-            true => Flavor::MariaDb,
-            false => Flavor::MySql,
+        let flavour = match text.to_ascii_lowercase().contains("mariadb") {
+            true => Flavour::MariaDb,
+            false => Flavour::MySql,
         };
+        let text = text.strip_prefix("5.5.5-").unwrap_or(text);
         let numeric = text.split(|c: char| !c.is_ascii_digit() && c != '.').next()?;
         let mut numbers = numeric.split('.').map(str::parse);
         let mut next = || numbers.next()?.ok();
         Some(Self {
-            flavor,
+            flavour,
             number: (next()?, next()?, next()?),
         })
     }
@@ -41,12 +35,12 @@ impl Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let flavor = match self.flavor {
-            Flavor::MariaDb => "MariaDB",
-            Flavor::MySql => "MySQL",
+        let flavour = match self.flavour {
+            Flavour::MariaDb => "MariaDB",
+            Flavour::MySql => "MySQL",
         };
         let (major, minor, patch) = self.number;
-        write!(f, "{flavor} {major}.{minor}.{patch}")
+        write!(f, "{flavour} {major}.{minor}.{patch}")
     }
 }
 
@@ -182,7 +176,7 @@ mod tests {
         );
         assert_eq!(version("10.4.34-MariaDB-log").number, (10, 4, 34));
         assert_eq!(version("8.0.36-0ubuntu0.22.04.1").to_string(), "MySQL 8.0.36");
-        assert_eq!(version("5.7.44-log").flavor, Flavor::MySql);
+        assert_eq!(version("5.7.44-log").flavour, Flavour::MySql);
         assert_eq!(Version::parse("eight"), None);
     }
 

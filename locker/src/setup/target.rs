@@ -26,9 +26,7 @@ impl Member {
 
 /// Whether a dataset is a descendant of another, itself not included.
 pub(crate) fn is_below(dataset: &str, ancestor: &str) -> bool {
-    dataset
-        .strip_prefix(ancestor)
-        .is_some_and(|rest| rest.starts_with('/'))
+    dataset.strip_prefix(ancestor).is_some_and(|rest| rest.starts_with('/'))
 }
 
 impl fmt::Display for Member {

@@ -1,0 +1,279 @@
+//! From directories and mounts to datasets: pure.
+
+use std::path::{Path, PathBuf};
+
+use mariasnap_dbus::{Dataset, IdError};
+
+use super::mounts::{Mount, Mounts};
+use super::server::Purpose;
+use super::target::{Member, covers, is_below, tidy};
+
+/// A directory of the server with its links followed, and the mount that it is on.
+#[derive(Debug, Clone)]
+pub(crate) struct Located {
+    /// What for.
+    pub(crate) purpose: Purpose,
+    /// Where, links followed.
+    pub(crate) path: PathBuf,
+    /// The mount it is on.
+    pub(crate) mount: u64,
+}
+
+/// Why the directories can't be snapshotted together.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LayoutError {
+    #[error("{path} isn't on any mount of /proc/self/mountinfo; was it mounted just now? Run setup again", path = path.display())]
+    Unmounted { path: PathBuf },
+    #[error(
+        "{what} in {path} is on {fs_type} ({source_name} mounted on {point}), and only ZFS can be snapshotted; move it to a ZFS \
+         dataset: stop the server, create the dataset, copy the directory, mount the dataset in its place",
+        path = path.display(), point = point.display()
+    )]
+    NotZfs {
+        what: &'static str,
+        path: PathBuf,
+        fs_type: String,
+        source_name: String,
+        point: PathBuf,
+    },
+    #[error("{path} is on {source_name:?}, whose name mariasnap doesn't handle: {error}", path = path.display())]
+    Name {
+        path: PathBuf,
+        source_name: String,
+        error: IdError,
+    },
+    #[error(
+        "{what} in {path} is on {dataset}, not in the data directory's pool {pool}, so no snapshot can hold both at one \
+         moment; move it to a dataset of {pool}",
+        path = path.display()
+    )]
+    OtherPool {
+        what: &'static str,
+        path: PathBuf,
+        dataset: Dataset,
+        pool: String,
+    },
+    #[error(
+        "{what} in {path} is on {dataset}, which the target doesn't include; without it a snapshot can't be restored. Add \
+         it: {flags}",
+        path = path.display()
+    )]
+    Uncovered {
+        what: &'static str,
+        path: PathBuf,
+        dataset: Dataset,
+        flags: String,
+    },
+    #[error("dataset {dataset} was named, but it isn't in pool {pool} as the data directory is; leave it out")]
+    ForeignDataset { dataset: Dataset, pool: String },
+}
+
+/// What is to be snapshotted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// The dataset of the data directory.
+    pub(crate) data: Dataset,
+    /// The dataset of the redo log.
+    pub(crate) redo: Dataset,
+    /// Where the data's dataset is mounted.
+    pub(crate) point: PathBuf,
+    /// The data directory.
+    pub(crate) datadir: PathBuf,
+    /// The target's datasets.
+    pub(crate) members: Vec<Member>,
+    /// Every dataset that a restorable snapshot needs, with the directory on it.
+    pub(crate) needs: Vec<Need>,
+    /// What is left out, for people.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A dataset that the server writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Need {
+    purpose: Purpose,
+    path: PathBuf,
+    dataset: Dataset,
+    /// Whether it is mounted below the data directory from a descendant of the data's dataset.
+    child: bool,
+}
+
+impl Need {
+    /// Whether setup may widen the target for it by itself. A link may have been made by whoever can write to the
+    /// data directory, so what it points to is the admin's to name.
+    fn is_automatic(&self) -> bool {
+        self.purpose != Purpose::Linked
+    }
+}
+
+/// Decides on the datasets; `chosen` is what the admin named, if anything.
+pub(crate) fn layout(
+    places: &[Located],
+    mounts: &Mounts,
+    chosen: &[Member],
+    tmpdir: Option<&Path>,
+) -> Result<Layout, LayoutError> {
+    let Some(data_place) = places.iter().find(|place| place.purpose == Purpose::Data) else {
+        return Err(LayoutError::Unmounted { path: PathBuf::new() });
+    };
+    let (mount, data) = dataset_of(data_place, mounts)?;
+    let mut warnings = Vec::new();
+    let mut needs = needs_of_places(places, mounts, &data, &mut warnings)?;
+    needs.extend(needs_below(data_place, mounts, &data, tmpdir)?);
+    let members = match chosen {
+        [] => automatic(&data, &needs),
+        _ => tidy(chosen.to_vec()),
+    };
+    check_pool(&members, &data)?;
+    check_cover(&members, &needs)?;
+    let redo = needs.iter().find(|need| need.purpose == Purpose::Redo);
+    Ok(Layout {
+        redo: redo.map_or(&data, |need| &need.dataset).clone(),
+        point: mount.point.clone(),
+        datadir: data_place.path.clone(),
+        members,
+        needs,
+        warnings,
+        data,
+    })
+}
+
+/// Refuses members that leave out what a restorable snapshot needs.
+pub(crate) fn check_cover(members: &[Member], needs: &[Need]) -> Result<(), LayoutError> {
+    let Some(need) = needs.iter().find(|need| !covers(members, &need.dataset)) else {
+        return Ok(());
+    };
+    let mut all = members.to_vec();
+    all.extend(needs.iter().map(|need| Member {
+        name: need.dataset.clone(),
+        children: false,
+    }));
+    let flags: Vec<_> = tidy(all).iter().map(|member| format!("--dataset {member}")).collect();
+    Err(LayoutError::Uncovered {
+        what: need.purpose.describe(),
+        path: need.path.clone(),
+        dataset: need.dataset.clone(),
+        flags: flags.join(" "),
+    })
+}
+
+fn check_pool(members: &[Member], data: &Dataset) -> Result<(), LayoutError> {
+    match members.iter().find(|member| member.name.pool() != data.pool()) {
+        None => Ok(()),
+        Some(member) => Err(LayoutError::ForeignDataset {
+            dataset: member.name.clone(),
+            pool: data.pool().to_owned(),
+        }),
+    }
+}
+
+/// The data's dataset, with its children if one of them is mounted in the data directory, and the others that the
+/// server's own settings name.
+fn automatic(data: &Dataset, needs: &[Need]) -> Vec<Member> {
+    let others = needs.iter().filter(|need| need.is_automatic() && !need.child);
+    let mut members: Vec<_> = others
+        .map(|need| Member {
+            name: need.dataset.clone(),
+            children: false,
+        })
+        .collect();
+    members.push(Member {
+        name: data.clone(),
+        children: needs.iter().any(|need| need.child),
+    });
+    tidy(members)
+}
+
+fn needs_of_places(
+    places: &[Located],
+    mounts: &Mounts,
+    data: &Dataset,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Need>, LayoutError> {
+    let mut needs = Vec::new();
+    for place in places {
+        let found = dataset_of(place, mounts).and_then(|(_, dataset)| same_pool(place, dataset, data));
+        match found {
+            Ok(dataset) => needs.push(need(place.purpose, &place.path, dataset, false)),
+            Err(error) if place.purpose == Purpose::Binlog => warnings.push(format!(
+                "not in the snapshot, so no replica can be fed from a restored one: {error}"
+            )),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(needs)
+}
+
+/// What is mounted inside the data directory. Snapshots that ZFS mounts by itself below `.zfs` don't count, nor does
+/// a mount for temporary files.
+fn needs_below(
+    data_place: &Located,
+    mounts: &Mounts,
+    data: &Dataset,
+    tmpdir: Option<&Path>,
+) -> Result<Vec<Need>, LayoutError> {
+    let mut needs = Vec::new();
+    for mount in mounts.below(&data_place.path) {
+        let is_snapshot = mount.fs_type == "zfs" && mount.source.contains('@');
+        if is_snapshot || tmpdir.is_some_and(|tmpdir| tmpdir.starts_with(&mount.point)) {
+            continue;
+        }
+        let place = Located {
+            purpose: Purpose::Data,
+            path: mount.point.clone(),
+            mount: mount.id,
+        };
+        let dataset = same_pool(&place, zfs_dataset(&place, mount)?, data)?;
+        let child = is_below(dataset.as_str(), data.as_str());
+        needs.push(need(Purpose::Data, &mount.point, dataset, child));
+    }
+    Ok(needs)
+}
+
+fn need(purpose: Purpose, path: &Path, dataset: Dataset, child: bool) -> Need {
+    Need {
+        purpose,
+        path: path.to_owned(),
+        dataset,
+        child,
+    }
+}
+
+fn same_pool(place: &Located, dataset: Dataset, data: &Dataset) -> Result<Dataset, LayoutError> {
+    if dataset.pool() == data.pool() {
+        return Ok(dataset);
+    }
+    Err(LayoutError::OtherPool {
+        what: place.purpose.describe(),
+        path: place.path.clone(),
+        dataset,
+        pool: data.pool().to_owned(),
+    })
+}
+
+fn dataset_of<'a>(place: &Located, mounts: &'a Mounts) -> Result<(&'a Mount, Dataset), LayoutError> {
+    let mount = mounts.by_id(place.mount).ok_or_else(|| LayoutError::Unmounted {
+        path: place.path.clone(),
+    })?;
+    Ok((mount, zfs_dataset(place, mount)?))
+}
+
+fn zfs_dataset(place: &Located, mount: &Mount) -> Result<Dataset, LayoutError> {
+    if mount.fs_type != "zfs" {
+        return Err(LayoutError::NotZfs {
+            what: place.purpose.describe(),
+            path: place.path.clone(),
+            fs_type: mount.fs_type.clone(),
+            source_name: mount.source.clone(),
+            point: mount.point.clone(),
+        });
+    }
+    Dataset::parse(&mount.source).map_err(|error| LayoutError::Name {
+        path: place.path.clone(),
+        source_name: mount.source.clone(),
+        error,
+    })
+}
+
+#[cfg(test)]
+#[path = "layout_tests.rs"]
+mod tests;
