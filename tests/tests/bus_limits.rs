@@ -1,0 +1,164 @@
+//! Nobody can use the helper up: connections, requests and messages are bounded.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use mariasnap_dbus::HelperError;
+use mariasnap_dbus::limits::MAX_MESSAGE_BYTES;
+use mariasnap_dbus::names::{BUS_NAME, INTERFACE, OBJECT_PATH};
+use mariasnap_tests::private_bus::{Setup, World};
+use zbus::message::Message;
+
+/// Through the handshake, by hand.
+fn greeted(world: &World) -> UnixStream {
+    let mut stream = world.stream();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n").unwrap();
+    let mut answer = [0; 6 + 3 + 32 + 2];
+    stream.read_exact(&mut answer).unwrap();
+    assert!(answer.starts_with(b"DATA\r\nOK "));
+    stream
+}
+
+/// Whether the helper ended the connection, rather than answering.
+fn is_closed(stream: &mut UnixStream) -> bool {
+    match stream.read(&mut [0; 4096]) {
+        Ok(0) => true,
+        Ok(_) => false,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    }
+}
+
+/// The first 16 bytes of a method call.
+fn header(body: u32, fields: u32) -> Vec<u8> {
+    let numbers = [body.to_le_bytes(), 1_u32.to_le_bytes(), fields.to_le_bytes()];
+    [&[b'l', 1, 0, 1][..], &numbers.concat()].concat()
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_ends_the_connection_before_it_is_read() {
+    let world = World::usual().await;
+    let most = u32::try_from(MAX_MESSAGE_BYTES).unwrap();
+    for (body, fields) in [(most, 16), (120 << 20, 16), (16, 60 << 20), (u32::MAX, u32::MAX)] {
+        let mut stream = greeted(&world);
+        stream.write_all(&header(body, fields)).unwrap();
+        assert!(is_closed(&mut stream), "body {body}, fields {fields}");
+    }
+    let helper = world.peer_proxy().await;
+    let values: Vec<String> = (0..60).map(|index| format!("{index}{}", "x".repeat(8000))).collect();
+    let keys: Vec<String> = (0..60).map(|index| format!("k{index}")).collect();
+    let properties: BTreeMap<&str, &str> = keys
+        .iter()
+        .map(String::as_str)
+        .zip(values.iter().map(String::as_str))
+        .collect();
+    assert!(helper.create_snapshot("main", properties).await.is_err());
+    assert!(world.record().is_empty());
+    world.peer_proxy().await.list_targets().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_user_has_at_most_eight_connections() {
+    let world = World::usual().await;
+    let mut open = Vec::new();
+    for _ in 0..8 {
+        open.push(world.peer().await.unwrap());
+    }
+    assert!(world.peer().await.is_err());
+    open.pop().unwrap().close().await.unwrap();
+    for _ in 0..50 {
+        if world.peer().await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("a closed connection kept its place");
+}
+
+#[tokio::test]
+async fn a_slow_handshake_gives_its_place_up() {
+    let environment = vec![("HELPER_HANDSHAKE_MS", "200".to_owned())];
+    let world = World::new(Setup {
+        environment,
+        ..Setup::default()
+    })
+    .await;
+    let mut stream = world.stream();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.write_all(b"\0AUTH EXT").unwrap();
+    assert!(is_closed(&mut stream));
+}
+
+#[tokio::test]
+async fn another_uid_or_no_authentication_gets_nowhere() {
+    let world = World::usual().await;
+    for greeting in [
+        &b"\0AUTH EXTERNAL 31323334\r\nBEGIN\r\n"[..],
+        b"\0AUTH ANONYMOUS\r\nBEGIN\r\n",
+        b"\0BEGIN\r\n",
+        b"\n",
+    ] {
+        let mut stream = world.stream();
+        stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        stream.write_all(greeting).unwrap();
+        let mut answer = Vec::new();
+        // Times out where the helper waits for another try.
+        let ended = stream.read_to_end(&mut answer);
+        assert!(
+            !String::from_utf8_lossy(&answer).contains("OK"),
+            "{greeting:?}: {ended:?}"
+        );
+    }
+    world.peer_proxy().await.list_targets().await.unwrap();
+}
+
+#[tokio::test]
+async fn requests_over_the_rate_are_refused_except_under_the_lock() {
+    let environment = vec![("HELPER_BURST", "10".to_owned())];
+    let world = World::new(Setup {
+        environment,
+        ..Setup::default()
+    })
+    .await;
+    let (helper, bus) = (world.peer_proxy().await, world.bus_proxy().await);
+    let (ticket, _) = helper.prepare_snapshot("main").await.unwrap();
+    let mut refused = 0;
+    for _ in 0..100 {
+        match helper.list_targets().await {
+            Ok(_) => {}
+            Err(HelperError::LimitExceeded(_)) => refused += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(refused > 50, "{refused} of 100 refused");
+    assert!(
+        matches!(bus.list_targets().await, Err(HelperError::LimitExceeded(_))),
+        "the same user by another way"
+    );
+    helper.take_snapshot(&ticket, BTreeMap::new()).await.unwrap();
+    assert!(matches!(
+        helper.take_snapshot(&ticket, BTreeMap::new()).await,
+        Err(HelperError::LimitExceeded(_))
+    ));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_refused() {
+    let world = World::usual().await;
+    let call = Message::method_call(OBJECT_PATH, "CreateSnapshot")
+        .interface(INTERFACE)
+        .destination(BUS_NAME);
+    let call = call.build(&("mainXXXX", BTreeMap::<&str, &str>::new())).unwrap();
+    let mut bytes = call.data().bytes().to_vec();
+    let at = bytes.windows(8).position(|window| window == b"mainXXXX").unwrap();
+    bytes[at + 4..at + 8].copy_from_slice(&[0xff, 0xfe, 0xc0, 0x80]);
+    let mut stream = greeted(&world);
+    stream.write_all(&bytes).unwrap();
+    let mut answer = [0; 1024];
+    let length = stream.read(&mut answer).unwrap();
+    assert!(length == 0 || answer[1] == 3, "an error message or the end");
+    assert!(world.record().is_empty());
+}

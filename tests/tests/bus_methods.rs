@@ -1,0 +1,240 @@
+//! What an authorised caller gets, by either way in.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+
+use mariasnap_dbus::{DestroyRequest, HelperError, SnapshotHelper1Proxy};
+use mariasnap_tests::fake_storage::TAKE_MS;
+use mariasnap_tests::private_bus::{Setup, World};
+
+fn request(name: &str, guid: u64) -> DestroyRequest {
+    DestroyRequest {
+        name: name.to_owned(),
+        guid,
+    }
+}
+
+async fn whole_story(helper: &SnapshotHelper1Proxy<'_>) {
+    let names: Vec<String> = helper
+        .list_targets()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|target| target.name)
+        .collect();
+    assert_eq!(names, ["main", "other"]);
+    let (ticket, name) = helper.prepare_snapshot("main").await.unwrap();
+    helper.sync_pool(&ticket).await.unwrap();
+    assert!(matches!(
+        helper.sync_pool(&ticket).await,
+        Err(HelperError::LimitExceeded(_))
+    ));
+    let cut = helper
+        .take_snapshot(&ticket, BTreeMap::from([("gtid", "0-1-7")]))
+        .await
+        .unwrap();
+    assert_eq!(cut.name, name);
+    let listed = helper.list_snapshots("main").await.unwrap();
+    let newest = listed.last().unwrap();
+    assert_eq!(
+        (newest.guid, newest.property("state"), newest.property("gtid")),
+        (cut.guid, Some("unproven"), Some("0-1-7"))
+    );
+    helper
+        .confirm_snapshot("main", &name, cut.guid, BTreeMap::from([("hold-ms", "4")]))
+        .await
+        .unwrap();
+    let listed = helper.list_snapshots("main").await.unwrap();
+    let newest = listed.last().unwrap();
+    assert_eq!(
+        (newest.property("state"), newest.property("hold-ms")),
+        (Some("consistent"), Some("4"))
+    );
+    let second = helper.create_snapshot("main", BTreeMap::new()).await.unwrap();
+    let wanted = [
+        request(&second.name, second.guid),
+        request(&name, cut.guid),
+        request("mariasnap-none", 1),
+    ];
+    let outcomes = helper.destroy_snapshots("main", &wanted).await.unwrap();
+    let outcomes: Vec<_> = outcomes.iter().map(|outcome| outcome.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["destroyed", "min-keep", "not-found"]);
+}
+
+#[tokio::test]
+async fn by_the_peer_socket() {
+    whole_story(&World::usual().await.peer_proxy().await).await;
+}
+
+#[tokio::test]
+async fn by_the_bus() {
+    whole_story(&World::usual().await.bus_proxy().await).await;
+}
+
+#[tokio::test]
+async fn a_ticket_is_for_one_use_on_one_connection() {
+    let world = World::usual().await;
+    let (owner, other, bus) = (
+        world.peer_proxy().await,
+        world.peer_proxy().await,
+        world.bus_proxy().await,
+    );
+    let (ticket, _) = owner.prepare_snapshot("main").await.unwrap();
+    for thief in [&other, &bus] {
+        let stolen = thief.take_snapshot(&ticket, BTreeMap::new()).await;
+        assert!(matches!(stolen, Err(HelperError::UnknownTicket(_))), "{stolen:?}");
+        assert!(matches!(
+            thief.sync_pool(&ticket).await,
+            Err(HelperError::UnknownTicket(_))
+        ));
+        assert!(matches!(
+            thief.prepare_snapshot("main").await,
+            Err(HelperError::Busy(_))
+        ));
+        assert!(matches!(
+            thief.create_snapshot("main", BTreeMap::new()).await,
+            Err(HelperError::Busy(_))
+        ));
+    }
+    owner.take_snapshot(&ticket, BTreeMap::new()).await.unwrap();
+    let again = owner.take_snapshot(&ticket, BTreeMap::new()).await;
+    assert!(matches!(again, Err(HelperError::UnknownTicket(_))), "{again:?}");
+    let made_up = owner.take_snapshot(&"0".repeat(32), BTreeMap::new()).await;
+    assert!(matches!(made_up, Err(HelperError::UnknownTicket(_))), "{made_up:?}");
+    assert_eq!(world.record().len(), 1);
+}
+
+#[tokio::test]
+async fn a_ticket_dies_with_its_connection() {
+    let world = World::usual().await;
+    let owner = world.peer().await.unwrap();
+    mariasnap_tests::private_bus::proxy(&owner)
+        .await
+        .prepare_snapshot("main")
+        .await
+        .unwrap();
+    owner.close().await.unwrap();
+    let other = world.peer_proxy().await;
+    for _ in 0..20 {
+        if other.prepare_snapshot("main").await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("the ticket outlived its connection");
+}
+
+#[tokio::test]
+async fn a_ticket_expires() {
+    let environment = vec![("HELPER_TICKET_MS", "200".to_owned())];
+    let world = World::new(Setup {
+        environment,
+        ..Setup::default()
+    })
+    .await;
+    let helper = world.peer_proxy().await;
+    let (ticket, _) = helper.prepare_snapshot("main").await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let late = helper.take_snapshot(&ticket, BTreeMap::new()).await;
+    assert!(matches!(late, Err(HelperError::UnknownTicket(_))), "{late:?}");
+    helper.prepare_snapshot("main").await.unwrap();
+    assert!(world.record().is_empty());
+}
+
+#[tokio::test]
+async fn storage_that_hangs_leaves_the_outcome_unknown_and_other_pools_alone() {
+    let environment = vec![("HELPER_STORAGE_MS", "300".to_owned()), (TAKE_MS, "1500".to_owned())];
+    let world = World::new(Setup {
+        environment,
+        ..Setup::default()
+    })
+    .await;
+    let (helper, second) = (world.peer_proxy().await, world.peer_proxy().await);
+    let (ticket, _) = helper.prepare_snapshot("main").await.unwrap();
+    let unknown = helper.take_snapshot(&ticket, BTreeMap::new()).await;
+    assert!(matches!(unknown, Err(HelperError::OutcomeUnknown(_))), "{unknown:?}");
+    second.list_snapshots("other").await.unwrap();
+    let queued = second.list_snapshots("main").await;
+    assert!(matches!(queued, Err(HelperError::Busy(_))), "{queued:?}");
+}
+
+#[tokio::test]
+async fn bad_arguments_change_nothing() {
+    let world = World::usual().await;
+    let helper = world.peer_proxy().await;
+    let long = "x".repeat(300);
+    for bad in [
+        "",
+        "a@b",
+        "a#b",
+        "a%b",
+        "a,b",
+        "..",
+        "-a",
+        "a/b",
+        "a b",
+        "a\nb",
+        long.as_str(),
+    ] {
+        let refused = helper.create_snapshot(bad, BTreeMap::new()).await;
+        assert!(
+            matches!(refused, Err(HelperError::InvalidArgument(_))),
+            "{bad:?}: {refused:?}"
+        );
+        let name = format!("mariasnap-{bad}@");
+        let refused = helper.destroy_snapshots("main", &[request(&name, 1)]).await;
+        assert!(
+            matches!(refused, Err(HelperError::InvalidArgument(_))),
+            "{name:?}: {refused:?}"
+        );
+    }
+    for foreign in ["autosnap_daily", "mariasnap", "mariasnapx-1", "other-1"] {
+        let refused = helper.destroy_snapshots("main", &[request(foreign, 1)]).await;
+        assert!(
+            matches!(refused, Err(HelperError::InvalidArgument(_))),
+            "{foreign:?}: {refused:?}"
+        );
+    }
+    let twice = [request("mariasnap-1", 1), request("mariasnap-1", 2)];
+    assert!(matches!(
+        helper.destroy_snapshots("main", &twice).await,
+        Err(HelperError::InvalidArgument(_))
+    ));
+    assert!(matches!(
+        helper.destroy_snapshots("main", &[]).await,
+        Err(HelperError::InvalidArgument(_))
+    ));
+    assert!(world.record().is_empty());
+}
+
+#[tokio::test]
+async fn bad_properties_change_nothing() {
+    let world = World::usual().await;
+    let helper = world.peer_proxy().await;
+    let long = "x".repeat(8192);
+    let bad = [
+        ("state", "consistent"),
+        ("target", "x"),
+        ("id", "x"),
+        ("a", &long),
+        ("a", "b\nc"),
+        ("A", "b"),
+        ("a:b", "c"),
+    ];
+    for (key, value) in bad {
+        let refused = helper.create_snapshot("main", BTreeMap::from([(key, value)])).await;
+        assert!(
+            matches!(refused, Err(HelperError::InvalidArgument(_))),
+            "{key}: {refused:?}"
+        );
+    }
+    let keys: Vec<String> = (0..65).map(|index| format!("k{index}")).collect();
+    let many: BTreeMap<&str, &str> = keys.iter().map(|key| (key.as_str(), "v")).collect();
+    let refused = helper.create_snapshot("main", many).await;
+    assert!(matches!(refused, Err(HelperError::InvalidArgument(_))), "{refused:?}");
+    assert!(world.record().is_empty());
+    helper
+        .create_snapshot("main", BTreeMap::from([("a", &long[1..])]))
+        .await
+        .unwrap();
+}
