@@ -11,6 +11,7 @@ mod console;
 mod diff;
 mod error;
 mod files;
+mod first;
 mod helper_file;
 mod host;
 mod layout;
@@ -57,8 +58,9 @@ pub async fn run(args: Args) -> Result<(), SetupError> {
     write_files(&plan)?;
     create_account(&plan, &mut session).await?;
     session.close().await;
-    start_units(&args, &plan).await?;
-    show::summary(&args, &plan);
+    start_units(&args, &plan)?;
+    let snapshot = first::snapshot(&args, &plan).await?;
+    show::summary(&args, &plan, snapshot.as_deref());
     Ok(())
 }
 
@@ -87,6 +89,7 @@ async fn survey(args: &Args, paths: &Paths, session: &mut Session, socket: &Path
         plugin_ready: ask::plugin_ready(session, version).await?,
         properties: properties(&layout),
         present: present(paths)?,
+        units: units::state(args),
         layout,
         variables,
     })
@@ -142,14 +145,10 @@ async fn create_account(plan: &Plan, session: &mut Session) -> Result<(), SetupE
     Ok(())
 }
 
-async fn start_units(args: &Args, plan: &Plan) -> Result<(), SetupError> {
+fn start_units(args: &Args, plan: &Plan) -> Result<(), SetupError> {
     for command in units::commands(args, plan) {
         units::run(&command)?;
         say(format!("systemctl {}", command.join(" ")));
     }
-    if args.no_snapshot {
-        return Ok(());
-    }
-    say(format!("systemctl start {} (the first snapshot)", units::service(args)));
-    units::first_snapshot(args, plan.rule.writes()).await
+    Ok(())
 }

@@ -14,6 +14,7 @@ use super::layout::{Layout, check_cover};
 use super::rule;
 use super::server::{Variables, Version};
 use super::target::Target;
+use super::units::State;
 
 /// Everything that setup has read.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(crate) struct Survey {
     pub(crate) properties: Properties,
     /// The files that are there.
     pub(crate) present: Present,
+    /// The units that are on.
+    pub(crate) units: State,
 }
 
 /// The texts of the files that are there.
@@ -62,6 +65,8 @@ pub(crate) struct Plan {
     pub(crate) timer: Option<Planned>,
     /// The account.
     pub(crate) account: AccountPlan,
+    /// The units that are on.
+    pub(crate) units: State,
     /// What the snapshot leaves out.
     pub(crate) warnings: Vec<String>,
     /// What could be better.
@@ -74,6 +79,11 @@ impl Plan {
         [&self.helper, &self.target_file, &self.rule]
             .into_iter()
             .chain(&self.timer)
+    }
+
+    /// Whether a file or the account is to change.
+    pub(crate) fn changes(&self) -> bool {
+        self.files().any(Planned::writes) || !self.account.statements.is_empty()
     }
 }
 
@@ -113,6 +123,7 @@ pub(crate) fn make(args: &Args, paths: &Paths, survey: Survey) -> Result<Plan, S
         target: merged.effective,
         account: account::plan(survey.version, survey.account.as_ref(), survey.plugin_ready),
         advice: advice::advise(layout, &survey.properties, &survey.variables),
+        units: survey.units,
         warnings: survey.layout.warnings,
     })
 }

@@ -30,19 +30,29 @@ pub(crate) fn plan(args: &Args, plan: &Plan) {
         0 => say(format!("account   {ACCOUNT}: unchanged")),
         _ => say(format!("account   {ACCOUNT}: to be created or completed")),
     }
-    say(format!(
-        "snapshot  {}",
-        if args.no_snapshot { "none now" } else { "one now" }
-    ));
-    say(format!(
-        "timer     {}",
-        if args.no_timer { "as it is" } else { "to be enabled" }
-    ));
+    say(format!("timer     {}", timer(args, plan)));
+    say(format!("snapshot  {}", snapshot(args, plan)));
     for warning in plan.warnings.iter().chain(&plan.account.notes) {
         warn(warning);
     }
     for advice in &plan.advice {
         say(format!("advice: {advice}"));
+    }
+}
+
+fn timer(args: &Args, plan: &Plan) -> &'static str {
+    match (args.no_timer, plan.units.timer) {
+        (true, _) => "left as it is",
+        (false, true) => "enabled already",
+        (false, false) => "to be enabled",
+    }
+}
+
+fn snapshot(args: &Args, plan: &Plan) -> &'static str {
+    match (args.no_snapshot, plan.changes()) {
+        (true, _) => "none now",
+        (false, true) => "one now, as proof",
+        (false, false) => "one now, as proof, unless there is one",
     }
 }
 
@@ -64,22 +74,28 @@ pub(crate) fn in_full(args: &Args, plan: &Plan) {
         say("\nwould run on the server:");
         plan.account.statements.iter().for_each(|sql| quote(&format!("{sql};")));
     }
-    say("\nwould run:");
-    for command in units::commands(args, plan) {
-        quote(&format!("{SYSTEMCTL} {}", command.join(" ")));
-    }
+    let mut commands = units::commands(args, plan);
     if !args.no_snapshot {
-        quote(&format!("{SYSTEMCTL} start {}", units::service(args)));
+        commands.push(vec!["start".to_owned(), units::service(args)]);
+    }
+    if !commands.is_empty() {
+        say("\nwould run:");
+    }
+    for command in commands {
+        quote(&format!("{SYSTEMCTL} {}", command.join(" ")));
     }
     say("\nnothing was changed");
 }
 
 /// What there is now, and what to do next.
-pub(crate) fn summary(args: &Args, plan: &Plan) {
+pub(crate) fn summary(args: &Args, plan: &Plan, snapshot: Option<&str>) {
     let (name, service, timer) = (&args.target, units::service(args), units::timer(args));
-    say(format!("\ntarget {name} is set up: {}", plan.target.detail()));
-    if let Some(status) = units::property(&service, "StatusText").filter(|_| !args.no_snapshot) {
-        say(format!("  snapshot   {status}"));
+    if !plan.changes() && units::commands(args, plan).is_empty() {
+        say("nothing had to be changed");
+    }
+    say(format!("target {name} is set up: {}", plan.target.detail()));
+    if let Some(snapshot) = snapshot {
+        say(format!("  snapshot   {snapshot}"));
     }
     let next = units::property(&timer, "NextElapseUSecRealtime");
     say(format!(

@@ -1,20 +1,34 @@
 //! systemd's part: the helper's socket, the timer, the first snapshot.
 
-use std::time::Duration;
-
 use super::args::Args;
-use super::console::{quote, say};
 use super::error::SetupError;
 use super::plan::Plan;
 use super::program::{self, SYSTEMCTL};
 use super::rule;
-use crate::exit::Exit;
 
 const HELPER_SOCKET: &str = "mariasnap-zfs-helper.socket";
 const HELPER_SERVICE: &str = "mariasnap-zfs-helper.service";
 
-/// How long polkitd may take to notice a new rule; it watches the directory, and mostly needs milliseconds.
-const RULE_NOTICED: Duration = Duration::from_secs(3);
+/// Which units are enabled and active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct State {
+    /// The helper's socket.
+    pub(crate) socket: bool,
+    /// The target's timer.
+    pub(crate) timer: bool,
+}
+
+/// Asks systemd.
+pub(crate) fn state(args: &Args) -> State {
+    let is_on = |unit: &str| {
+        let is = |name, value| property(unit, name).as_deref() == Some(value);
+        is("UnitFileState", "enabled") && is("ActiveState", "active")
+    };
+    State {
+        socket: is_on(HELPER_SOCKET),
+        timer: is_on(&timer(args)),
+    }
+}
 
 /// Fails unless every unit that setup will use is installed.
 pub(crate) fn require(args: &Args) -> Result<(), SetupError> {
@@ -48,8 +62,10 @@ pub(crate) fn commands(args: &Args, plan: &Plan) -> Vec<Vec<String>> {
         // It reads its configuration when it starts; it drains before it stops.
         commands.push(command(&["try-restart", HELPER_SERVICE]));
     }
-    commands.push(command(&["enable", "--now", HELPER_SOCKET]));
-    if !args.no_timer {
+    if !plan.units.socket {
+        commands.push(command(&["enable", "--now", HELPER_SOCKET]));
+    }
+    if !args.no_timer && !plan.units.timer {
         commands.push(command(&["enable", "--now", &timer(args)]));
     }
     commands
@@ -69,38 +85,6 @@ pub(crate) fn service(args: &Args) -> String {
 /// The target's timer.
 pub(crate) fn timer(args: &Args) -> String {
     format!("mariasnap@{}.timer", args.target)
-}
-
-/// Takes the first snapshot. If it is refused right after the rule was written, polkitd may not have read the rule
-/// yet: then, and only then, it is tried a second time.
-pub(crate) async fn first_snapshot(args: &Args, rule_is_new: bool) -> Result<(), SetupError> {
-    let unit = service(args);
-    let refused = Exit::Refused.code().to_string();
-    let mut result = start(&unit);
-    if result.is_err() && rule_is_new && property(&unit, "ExecMainStatus").as_deref() == Some(&refused) {
-        say("  refused; polkitd may not have read the new rule yet, trying once more");
-        tokio::time::sleep(RULE_NOTICED).await;
-        result = start(&unit);
-    }
-    match result {
-        Ok(()) => Ok(()),
-        Err(_) => Err(failure(unit)),
-    }
-}
-
-fn start(unit: &str) -> Result<(), SetupError> {
-    program::output(SYSTEMCTL, &["start", unit]).map(drop)
-}
-
-fn failure(unit: String) -> SetupError {
-    let arguments = ["-u", &unit, "-n", "20", "--no-pager", "-o", "short-iso"];
-    if let Ok(log) = program::output(program::JOURNALCTL, &arguments) {
-        quote(&log);
-    }
-    SetupError::Snapshot {
-        status: property(&unit, "ExecMainStatus").unwrap_or_else(|| "unknown".to_owned()),
-        unit,
-    }
 }
 
 /// A property of a unit, unless it is empty.
