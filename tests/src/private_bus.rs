@@ -226,7 +226,12 @@ impl World {
 
     /// A new stream to the peer socket, without any handshake yet.
     pub fn stream(&self) -> std::os::unix::net::UnixStream {
-        std::os::unix::net::UnixStream::connect(self.directory.path().join("peer")).unwrap()
+        std::os::unix::net::UnixStream::connect(self.peer_socket()).unwrap()
+    }
+
+    /// Where the peer socket lies.
+    pub fn peer_socket(&self) -> PathBuf {
+        self.directory.path().join("peer")
     }
 
     /// A new peer connection.
