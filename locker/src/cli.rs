@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use mariasnap_dbus::{SnapshotName, TargetName};
 
-use crate::{config, exit};
+use crate::{config, exit, setup};
 
 /// Takes application-consistent snapshots of MariaDB and MySQL.
 #[derive(Debug, Parser)]
@@ -34,6 +34,25 @@ pub enum Command {
     /// List the targets that the helper knows.
     #[command(after_help = "Examples:\n  mariasnap targets --json")]
     Targets(OutputArgs),
+    /// Set this machine up: configuration, database account, units. Run by root.
+    Setup(setup::Args),
+    /// Write man pages or completions; for the build.
+    #[command(hide = true)]
+    Generate {
+        /// What to write.
+        what: Generated,
+        /// Directory to write to.
+        dir: PathBuf,
+    },
+}
+
+/// What the build generates.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum Generated {
+    /// Man pages.
+    Man,
+    /// Completions for bash, zsh and fish.
+    Completions,
 }
 
 /// A target and how to report.
@@ -74,6 +93,7 @@ impl Cli {
             Command::Snapshot(args) | Command::List(args) => args.output.json,
             Command::Destroy(args) => args.output.json,
             Command::Targets(output) => output.json,
+            Command::Setup(_) | Command::Generate { .. } => false,
         }
     }
 }

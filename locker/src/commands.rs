@@ -15,16 +15,24 @@ use crate::helper::{Caller, Helper};
 use crate::interrupt::Stop;
 use crate::report::{self, Report};
 use crate::snapshot::{self, Job};
-use crate::{run_id, table};
+use crate::{generate, run_id, setup, table};
 
 /// Does what the command line says, and returns the exit code.
-pub async fn run(cli: &Cli) -> Result<Exit, Error> {
+pub async fn run(cli: Cli) -> Result<Exit, Error> {
     let dir = cli.config_dir.as_path();
-    match &cli.command {
+    match cli.command {
         Command::Snapshot(args) => snapshot(dir, &args.target, args.output.json).await,
         Command::List(args) => list(dir, &args.target, args.output.json).await,
         Command::Destroy(args) => destroy(dir, &args.target, &args.names, args.output.json).await,
         Command::Targets(output) => targets(output.json).await,
+        Command::Generate { what, dir } => {
+            generate::run(what, &dir).map_err(|source| Error::Generate { dir, source })?;
+            Ok(Exit::Ok)
+        }
+        Command::Setup(args) => {
+            setup::run(args).await?;
+            Ok(Exit::Ok)
+        }
     }
 }
 
@@ -113,7 +121,7 @@ fn show(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> Re
 }
 
 /// What a failure tells: the message on standard error, and with `--json` an object on standard output too.
-pub fn tell(cli: &Cli, error: &Error) -> Exit {
+pub fn tell(json: bool, error: &Error) -> Exit {
     #[derive(Serialize)]
     struct Failure<'a> {
         error: Detail<'a>,
@@ -129,7 +137,7 @@ pub fn tell(cli: &Cli, error: &Error) -> Exit {
     let exit = Exit::from(error);
     report::log::failed(error);
     // The outcomes of destroy are that object already.
-    if cli.json() && !matches!(error, Error::NotDestroyed { .. } | Error::Output(_)) {
+    if json && !matches!(error, Error::NotDestroyed { .. } | Error::Output(_)) {
         let detail = Detail {
             kind: exit.kind(),
             message: error.to_string(),

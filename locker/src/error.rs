@@ -1,9 +1,11 @@
 //! Why a command failed.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::config::ConfigError;
 use crate::helper::HelperFailure;
+use crate::setup::SetupError;
 use crate::snapshot::SnapshotError;
 
 /// What ends a run.
@@ -26,9 +28,20 @@ pub enum Error {
         /// Of how many.
         asked: usize,
     },
+    /// Setup stopped.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
     /// The report couldn't be written.
     #[error("can't write the report to standard output: {0}")]
     Output(io::Error),
+    /// The build's files couldn't be written.
+    #[error("can't write to {dir}: {source}", dir = .dir.display())]
+    Generate {
+        /// Where to.
+        dir: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The process couldn't set itself up.
     #[error("can't start the runtime: {0}")]
     Runtime(io::Error),

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::helper::HelperFailure;
 use crate::interrupt::Interrupt;
 use crate::lock::{Cause, LockError};
+use crate::setup::SetupErrorKind;
 use crate::snapshot::{Fate, SnapshotError};
 
 /// What the process's exit code tells a caller. The numbers are part of the interface.
@@ -94,7 +95,13 @@ impl From<&Error> for Exit {
             Error::Snapshot(error) => Self::from(&**error),
             Error::Helper(failure) => Self::from(failure),
             Error::NotDestroyed { .. } => Self::NotDestroyed,
-            Error::Output(_) | Error::Runtime(_) => Self::Internal,
+            Error::Setup(error) => match error.kind() {
+                SetupErrorKind::Config => Self::Config,
+                SetupErrorKind::Database => Self::Database,
+                SetupErrorKind::Refused => Self::Usage,
+                SetupErrorKind::Failed => Self::Internal,
+            },
+            Error::Output(_) | Error::Generate { .. } | Error::Runtime(_) => Self::Internal,
         }
     }
 }

@@ -11,12 +11,13 @@ use mariasnap::{commands, logging};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let json = cli.json();
     logging::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run(&cli)),
+        Ok(runtime) => runtime.block_on(commands::run(cli)),
         Err(error) => Err(Error::Runtime(error)),
     };
-    let exit = done.unwrap_or_else(|error| commands::tell(&cli, &error));
+    let exit = done.unwrap_or_else(|error| commands::tell(json, &error));
     ExitCode::from(exit.code())
 }

@@ -19,7 +19,7 @@ pub use error::ConfigError;
 pub use secret::Secret;
 pub use settings::{Database, Endpoint, HelperSettings, LockSettings, LockStrategy, Settings, Tls};
 
-use option_file::OptionFile;
+pub(crate) use option_file::OptionFile;
 use raw::Raw;
 
 /// Where configuration lies unless `--config-dir` says otherwise.

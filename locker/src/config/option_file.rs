@@ -4,17 +4,17 @@ use super::Secret;
 
 /// What the sections `[client]` and `[mariasnap]` say; `[mariasnap]` wins, and within a section the last line.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct OptionFile {
-    pub(super) user: Option<String>,
-    pub(super) password: Option<Secret>,
-    pub(super) host: Option<String>,
-    pub(super) port: Option<String>,
-    pub(super) socket: Option<String>,
+pub(crate) struct OptionFile {
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) host: Option<String>,
+    pub(crate) port: Option<String>,
+    pub(crate) socket: Option<String>,
 }
 
 impl OptionFile {
     /// Reads what is wanted and passes over everything else, as every client of such a file does.
-    pub(super) fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut options = Self::default();
         for section in ["client", "mariasnap"] {
             let mut inside = false;

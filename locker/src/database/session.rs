@@ -89,6 +89,8 @@ async fn read_all(conn: &mut Conn, statements: &str) -> Result<Vec<Vec<Row>>, my
     while !answer.is_empty() {
         sets.push(answer.collect().await?);
     }
+    // The error of a statement that isn't the first waits here; without this it would be lost.
+    answer.drop_result().await?;
     Ok(sets)
 }
 
