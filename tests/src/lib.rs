@@ -4,7 +4,10 @@
 // A test that can't set up its world must stop, and loudly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod fake_helper;
 pub mod fake_storage;
 pub mod ledger;
+pub mod locker;
+pub mod mariadb;
 pub mod private_bus;
 pub mod vm;

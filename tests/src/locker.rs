@@ -1,0 +1,144 @@
+//! The real `mariasnap` binary against a real server and the fake helper.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::fake_helper::FakeHelper;
+use crate::mariadb::Server;
+
+/// The binary, built once for this test program with the profile that it was built with.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let this = std::env::current_exe().unwrap();
+        let directory = this.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo
+            .args(["build", "--quiet", "--package", "mariasnap"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
+        if directory.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().unwrap().success(), "mariasnap doesn't build");
+        directory.join("mariasnap")
+    })
+}
+
+/// A target `main` with its configuration, its helper and its server.
+pub struct World {
+    /// The database.
+    pub server: Server,
+    /// The helper.
+    pub helper: FakeHelper,
+    dir: TempDir,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Ended {
+    /// Standard output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// A run under way.
+pub struct Running(tokio::process::Child);
+
+impl Running {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.0.id().expect("still running")
+    }
+
+    /// Sends it a signal by the name that kill(1) knows.
+    pub fn signal(&self, name: &str) {
+        let done = Command::new("kill")
+            .args(["-s", name, &self.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(done.success());
+    }
+
+    /// Waits for its end.
+    pub async fn end(self) -> Ended {
+        let output = self.0.wait_with_output().await.unwrap();
+        Ended {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl World {
+    /// Configures `main` to log in as `snap`; `config` adds to the file, `options` to the server's options.
+    pub async fn new(config: &str, options: &[&str]) -> Self {
+        let server = Server::start(options).await;
+        let socket = server.socket().display().to_string();
+        let database = format!("[database]\nsocket = \"{socket}\"\nuser = \"snap\"\n");
+        Self::with_server(server, &format!("{database}{config}"))
+    }
+
+    /// Puts a server that runs already, or doesn't, behind the configuration given.
+    pub fn with_server(server: Server, config: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let helper = FakeHelper::start(&dir.path().join("helper.sock"));
+        let world = Self { server, helper, dir };
+        world.configure(config);
+        world
+    }
+
+    /// Writes the target's file; the helper's socket is added.
+    pub fn configure(&self, config: &str) {
+        let targets = self.dir.path().join("targets");
+        std::fs::create_dir_all(&targets).unwrap();
+        let socket = self.helper.socket().display();
+        std::fs::write(
+            targets.join("main.toml"),
+            format!("{config}\n[helper]\nsocket = \"{socket}\"\n"),
+        )
+        .unwrap();
+    }
+
+    /// Starts the binary with these arguments and this addition to its environment.
+    pub fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Running {
+        let child = tokio::process::Command::new(binary())
+            .arg("--config-dir")
+            .arg(self.dir.path())
+            .args(arguments)
+            .env_remove("JOURNAL_STREAM")
+            .env_remove("INVOCATION_ID")
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Running(child)
+    }
+
+    /// `mariasnap snapshot main --json`, under way.
+    pub fn snapshot(&self) -> Running {
+        self.start(&["snapshot", "main", "--json"], &[])
+    }
+
+    /// Runs the binary to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Ended {
+        self.start(arguments, &[]).end().await
+    }
+}

@@ -1,0 +1,223 @@
+//! A real MariaDB server in a directory of its own, gone with the value that stands for it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder};
+use tempfile::TempDir;
+
+/// A running server with a database `t`, a table `t.a`, and a user `snap` that has what mariasnap asks for and no more.
+pub struct Server {
+    dir: TempDir,
+    process: Child,
+}
+
+impl Server {
+    /// Starts one, with further options, on a unix socket alone.
+    pub async fn start(options: &[&str]) -> Self {
+        let options: Vec<_> = options
+            .iter()
+            .chain(&["--skip-networking"])
+            .map(ToString::to_string)
+            .collect();
+        Self::start_in(tempfile::tempdir().unwrap(), &options).await
+    }
+
+    /// Starts one in a directory that may hold more than the data, a certificate for instance.
+    pub async fn start_in(dir: TempDir, options: &[String]) -> Self {
+        install(&dir.path().join("data"));
+        let process = Command::new("mariadbd")
+            .args([
+                "--no-defaults",
+                "--user=root",
+                "--log-bin=b",
+                "--server-id=1",
+                "--innodb-buffer-pool-size=16M",
+            ])
+            .arg(format!("--datadir={}", dir.path().join("data").display()))
+            .arg(format!("--socket={}", dir.path().join("db.sock").display()))
+            .arg(format!("--pid-file={}", dir.path().join("pid").display()))
+            .args(options)
+            // A server that starts clears others' temporary tables out of a directory that they share.
+            .env("TMPDIR", dir.path())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(dir.path().join("log")).unwrap())
+            .spawn()
+            .expect("mariadbd must be installed for these tests");
+        let mut server = Self { dir, process };
+        server.wait_until_up().await;
+        server.populate().await;
+        server
+    }
+
+    async fn wait_until_up(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if Conn::new(self.options("root")).await.is_ok() {
+                return;
+            }
+            let log = || std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+            assert!(self.process.try_wait().unwrap().is_none(), "mariadbd ended: {}", log());
+            assert!(Instant::now() < deadline, "mariadbd doesn't come up: {}", log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn populate(&self) {
+        self.run("CREATE DATABASE t").await;
+        self.run("CREATE TABLE t.a (i INT PRIMARY KEY AUTO_INCREMENT) ENGINE=InnoDB")
+            .await;
+        self.run("CREATE USER snap@localhost").await;
+        self.run("GRANT RELOAD, BINLOG MONITOR ON *.* TO snap@localhost").await;
+    }
+
+    /// Where the socket and the rest of the server's files lie.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Its unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("db.sock")
+    }
+
+    fn options(&self, user: &str) -> OptsBuilder {
+        OptsBuilder::default()
+            .user(Some(user))
+            .socket(Some(self.socket().display().to_string()))
+    }
+
+    /// A connection of its administrator.
+    pub async fn connect(&self) -> Conn {
+        Conn::new(self.options("root")).await.unwrap()
+    }
+
+    /// Runs a statement on a connection of its own.
+    pub async fn run(&self, statement: &str) {
+        let mut conn = self.connect().await;
+        conn.query_drop(statement)
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error}"));
+        conn.disconnect().await.unwrap();
+    }
+
+    /// Binary log, position and GTID as anybody sees them.
+    pub async fn position(&self) -> (String, u64, String) {
+        let mut conn = self.connect().await;
+        let status: Option<(String, u64)> = conn
+            .query_map("SHOW MASTER STATUS", |row: mysql_async::Row| {
+                (row.get(0).unwrap(), row.get(1).unwrap())
+            })
+            .await
+            .unwrap()
+            .pop();
+        let gtid: Option<String> = conn.query_first("SELECT @@gtid_binlog_pos").await.unwrap();
+        conn.disconnect().await.unwrap();
+        let (file, position) = status.unwrap();
+        (file, position, gtid.unwrap())
+    }
+
+    /// The connections of `user`, as the server lists them.
+    pub async fn connections_of(&self, user: &str) -> Vec<u64> {
+        let mut conn = self.connect().await;
+        let query = format!("SELECT id FROM information_schema.processlist WHERE user = '{user}'");
+        let ids = conn.query(query).await.unwrap();
+        conn.disconnect().await.unwrap();
+        ids
+    }
+
+    /// Starts to commit one row after another.
+    pub async fn write(&self) -> Writer {
+        Writer::start(self.connect().await)
+    }
+
+    /// Stops it, as a crash would.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Also while a failed test unwinds: whatever is wrong with the process, it is gone afterwards.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn install(data: &Path) {
+    let done = Command::new("mariadb-install-db")
+        .args([
+            "--no-defaults",
+            "--user=root",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+        ])
+        .arg(format!("--datadir={}", data.display()))
+        .env("TMPDIR", data.parent().unwrap())
+        .output()
+        .expect("mariadb-install-db must be installed for these tests");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// Somebody who commits all the time.
+pub struct Writer {
+    commits: Arc<Mutex<Vec<Instant>>>,
+    done: Arc<AtomicBool>,
+}
+
+impl Writer {
+    fn start(mut conn: Conn) -> Self {
+        let commits = Arc::new(Mutex::new(Vec::new()));
+        let done = Arc::new(AtomicBool::new(false));
+        let (log, stop) = (commits.clone(), done.clone());
+        tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                conn.query_drop("INSERT INTO t.a VALUES ()").await.unwrap();
+                log.lock().unwrap().push(Instant::now());
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        });
+        Self { commits, done }
+    }
+
+    /// How many commits returned between two moments.
+    pub fn commits_between(&self, from: Instant, to: Instant) -> usize {
+        self.commits
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|at| **at > from && **at < to)
+            .count()
+    }
+
+    /// Waits until a commit returns, and says how long that took.
+    pub async fn next_commit(&self, bound: Duration) -> Duration {
+        let start = Instant::now();
+        while self.commits_between(start, Instant::now()) == 0 {
+            assert!(start.elapsed() < bound, "no commit within {bound:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        start.elapsed()
+    }
+
+    /// Asserts that commits stand still right now.
+    pub async fn assert_still(&self) {
+        // One that was on its way may still return.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let start = Instant::now();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(self.commits_between(start, Instant::now()), 0, "commits go on");
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::Relaxed);
+    }
+}
