@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::helper_file::HelperFileError;
-use super::layout::LayoutError;
+use super::layout_error::LayoutError;
 use crate::config::ConfigError;
 use crate::database::DatabaseError;
 
@@ -41,14 +41,14 @@ pub enum SetupError {
         /// What is missing.
         what: &'static str,
     },
-    /// The server's directories can't be snapshotted as they lie.
+    /// What is asked, or how the server's directories lie, can't be done; nothing was changed.
     #[error("{0}")]
-    Layout(String),
+    Refused(String),
     /// The option file can't be used.
     #[error("{0}")]
     Options(#[from] ConfigError),
     /// The helper's configuration can't be used.
-    #[error("{path} {why}", path = .path.display())]
+    #[error("{path}: {why}", path = .path.display())]
     HelperFile {
         /// The file.
         path: PathBuf,
@@ -83,7 +83,8 @@ pub enum SetupError {
     },
     /// Everything is in place, but the first snapshot failed.
     #[error(
-        "everything is set up, but the first snapshot failed with exit code {status}; see journalctl -u {unit} -n 20"
+        "everything is set up, but the first snapshot failed with exit code {status}; see journalctl -n 40 -u {unit} \
+         -u mariasnap-zfs-helper.service, then run setup again"
     )]
     Snapshot {
         /// The unit.
@@ -114,7 +115,7 @@ impl SetupError {
             Self::NoSocket { .. } | Self::Login(_) | Self::Statement { .. } | Self::Answer { .. } => {
                 SetupErrorKind::Database
             }
-            Self::NotRoot | Self::Layout(_) | Self::Missing { .. } => SetupErrorKind::Refused,
+            Self::NotRoot | Self::Refused(_) | Self::Missing { .. } => SetupErrorKind::Refused,
             Self::File { .. } | Self::Command { .. } | Self::Snapshot { .. } => SetupErrorKind::Failed,
         }
     }
@@ -122,7 +123,7 @@ impl SetupError {
 
 impl From<LayoutError> for SetupError {
     fn from(error: LayoutError) -> Self {
-        Self::Layout(error.to_string())
+        Self::Refused(error.to_string())
     }
 }
 

@@ -52,14 +52,24 @@ fn start(unit: &str) -> Result<(), SetupError> {
 }
 
 fn failure(unit: String) -> SetupError {
-    let arguments = ["-u", &unit, "-n", "20", "--no-pager", "-o", "short-iso"];
-    if let Ok(log) = program::output(JOURNALCTL, &arguments) {
+    if let Some(log) = log_of_last_run(&unit) {
         quote(&log);
     }
     SetupError::Snapshot {
         status: units::property(&unit, "ExecMainStatus").unwrap_or_else(|| "unknown".to_owned()),
         unit,
     }
+}
+
+/// What the unit said in its last run, and what systemd said of it.
+fn log_of_last_run(unit: &str) -> Option<String> {
+    let invocation = units::property(unit, "InvocationID")?;
+    let (own, of_systemd) = (
+        format!("_SYSTEMD_INVOCATION_ID={invocation}"),
+        format!("INVOCATION_ID={invocation}"),
+    );
+    let arguments = ["-n", "20", "--no-pager", "-o", "short-iso", &own, "+", &of_systemd];
+    program::output(JOURNALCTL, &arguments).ok()
 }
 
 /// The newest consistent snapshot. Nothing depends on the answer, so a helper that can't be asked has none.

@@ -12,7 +12,7 @@ use super::target::{Member, Target, tidy};
 /// Why an entry can't be put into the file.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HelperFileError {
-    #[error("is not valid TOML: {0}; correct it, or move it away to start anew")]
+    #[error("not valid TOML: {0}; correct it, or move it away to start anew")]
     Syntax(String),
     #[error(
         "[targets.{0}] isn't in the form that the helper reads: {1}; correct it, or move the file away to start anew"
@@ -20,7 +20,9 @@ pub(crate) enum HelperFileError {
     Entry(TargetName, String),
     #[error("target {0} has a dataset in common and the same prefix; give target {1} a prefix of its own in the file")]
     Clash(String, TargetName),
-    #[error("can't be changed without touching what else is in it; put this into it by hand and run setup again:\n{0}")]
+    #[error(
+        "an entry can't be added without touching what else is there; put this into it by hand and run setup again:\n{0}"
+    )]
     Unmergeable(String),
 }
 
@@ -197,7 +199,7 @@ fn without(text: &str, name: &TargetName) -> String {
         // A bracket at the margin starts a header; arrays are indented or follow a key.
         if line.starts_with('[') {
             inside = header(line) == Some(true);
-            kept.push_str(comments_at_end(&removed));
+            kept.push_str(comments_at_end(&removed).trim_start_matches('\n'));
             removed.clear();
         }
         if inside { &mut removed } else { &mut kept }.push_str(line);

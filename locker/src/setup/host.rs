@@ -11,6 +11,7 @@ use super::layout::Located;
 use super::mounts::{Mounts, mount_id};
 use super::program;
 use super::server::{Place, Purpose};
+use super::target::Member;
 
 /// Only root may write what setup writes.
 pub(crate) fn require_root() -> Result<(), SetupError> {
@@ -88,6 +89,15 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, SetupError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(SetupError::file("read", path)(error)),
     }
+}
+
+/// Fails unless every dataset that the admin named exists.
+pub(crate) fn require_datasets(members: &[Member]) -> Result<(), SetupError> {
+    for member in members {
+        let found = program::output(program::ZFS, &["list", "-H", "-o", "name", member.name.as_str()]);
+        found.map_err(|error| SetupError::Refused(format!("--dataset {member}: {error}")))?;
+    }
+    Ok(())
 }
 
 /// The libraries that the helper opens when it starts.

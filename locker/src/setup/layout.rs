@@ -1,9 +1,11 @@
 //! From directories and mounts to datasets: pure.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use mariasnap_dbus::{Dataset, IdError};
+use mariasnap_dbus::Dataset;
 
+use super::layout_error::LayoutError;
 use super::mounts::{Mount, Mounts};
 use super::server::Purpose;
 use super::target::{Member, covers, is_below, tidy};
@@ -17,55 +19,6 @@ pub(crate) struct Located {
     pub(crate) path: PathBuf,
     /// The mount it is on.
     pub(crate) mount: u64,
-}
-
-/// Why the directories can't be snapshotted together.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum LayoutError {
-    #[error("{path} isn't on any mount of /proc/self/mountinfo; was it mounted just now? Run setup again", path = path.display())]
-    Unmounted { path: PathBuf },
-    #[error(
-        "{what} in {path} is on {fs_type} ({source_name} mounted on {point}), and only ZFS can be snapshotted; move it to a ZFS \
-         dataset: stop the server, create the dataset, copy the directory, mount the dataset in its place",
-        path = path.display(), point = point.display()
-    )]
-    NotZfs {
-        what: &'static str,
-        path: PathBuf,
-        fs_type: String,
-        source_name: String,
-        point: PathBuf,
-    },
-    #[error("{path} is on {source_name:?}, whose name mariasnap doesn't handle: {error}", path = path.display())]
-    Name {
-        path: PathBuf,
-        source_name: String,
-        error: IdError,
-    },
-    #[error(
-        "{what} in {path} is on {dataset}, not in the data directory's pool {pool}, so no snapshot can hold both at one \
-         moment; move it to a dataset of {pool}",
-        path = path.display()
-    )]
-    OtherPool {
-        what: &'static str,
-        path: PathBuf,
-        dataset: Dataset,
-        pool: String,
-    },
-    #[error(
-        "{what} in {path} is on {dataset}, which the target doesn't include; without it a snapshot can't be restored. Add \
-         it: {flags}",
-        path = path.display()
-    )]
-    Uncovered {
-        what: &'static str,
-        path: PathBuf,
-        dataset: Dataset,
-        flags: String,
-    },
-    #[error("dataset {dataset} was named, but it isn't in pool {pool} as the data directory is; leave it out")]
-    ForeignDataset { dataset: Dataset, pool: String },
 }
 
 /// What is to be snapshotted.
@@ -137,9 +90,20 @@ pub(crate) fn layout(
     })
 }
 
-/// Refuses members that leave out what a restorable snapshot needs.
-pub(crate) fn check_cover(members: &[Member], needs: &[Need]) -> Result<(), LayoutError> {
-    let Some(need) = needs.iter().find(|need| !covers(members, &need.dataset)) else {
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, what) = (self.path.display(), self.purpose.describe());
+        write!(f, "{path} ({what}) is on {}", self.dataset)
+    }
+}
+
+/// What a restorable snapshot needs and these members leave out.
+pub(crate) fn uncovered<'a>(members: &[Member], needs: &'a [Need]) -> Option<&'a Need> {
+    needs.iter().find(|need| !covers(members, &need.dataset))
+}
+
+fn check_cover(members: &[Member], needs: &[Need]) -> Result<(), LayoutError> {
+    let Some(need) = uncovered(members, needs) else {
         return Ok(());
     };
     let mut all = members.to_vec();
@@ -149,9 +113,7 @@ pub(crate) fn check_cover(members: &[Member], needs: &[Need]) -> Result<(), Layo
     }));
     let flags: Vec<_> = tidy(all).iter().map(|member| format!("--dataset {member}")).collect();
     Err(LayoutError::Uncovered {
-        what: need.purpose.describe(),
-        path: need.path.clone(),
-        dataset: need.dataset.clone(),
+        need: need.to_string(),
         flags: flags.join(" "),
     })
 }
@@ -195,7 +157,7 @@ fn needs_of_places(
         match found {
             Ok(dataset) => needs.push(need(place.purpose, &place.path, dataset, false)),
             Err(error) if place.purpose == Purpose::Binlog => warnings.push(format!(
-                "not in the snapshot, so no replica can be fed from a restored one: {error}"
+                "left out, so that no replica can be fed from a restored snapshot: {error}"
             )),
             Err(error) => return Err(error),
         }
@@ -218,13 +180,13 @@ fn needs_below(
             continue;
         }
         let place = Located {
-            purpose: Purpose::Data,
+            purpose: Purpose::Within,
             path: mount.point.clone(),
             mount: mount.id,
         };
         let dataset = same_pool(&place, zfs_dataset(&place, mount)?, data)?;
         let child = is_below(dataset.as_str(), data.as_str());
-        needs.push(need(Purpose::Data, &mount.point, dataset, child));
+        needs.push(need(Purpose::Within, &mount.point, dataset, child));
     }
     Ok(needs)
 }

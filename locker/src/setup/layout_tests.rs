@@ -63,7 +63,10 @@ fn a_foreign_binlog_is_a_warning_and_foreign_data_an_error() {
 fn a_data_directory_off_zfs_names_the_file_system() {
     let error = run(&[at(Purpose::Data, "/var/lib/mysql", 1)], &[], None).unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("ext4 (/dev/vda mounted on /)"), "{text}");
+    assert!(
+        text.contains("/var/lib/mysql (the data directory) is on ext4 (/dev/vda, mounted on /)"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod first;
 mod helper_file;
 mod host;
 mod layout;
+mod layout_error;
 mod mounts;
 mod options;
 mod plan;
@@ -42,6 +43,7 @@ use plan::{Plan, Present, Survey};
 pub async fn run(args: Args) -> Result<(), SetupError> {
     host::require_root()?;
     host::require_openzfs()?;
+    host::require_datasets(&args.datasets)?;
     units::require(&args)?;
     let paths = Paths::new(Path::new("/"), &args.target);
     let (mut session, socket) = ask::connect(&args).await?;

@@ -10,7 +10,7 @@ use super::args::Args;
 use super::error::SetupError;
 use super::files::{Change, Paths, Planned, TargetFile, same_text, same_toml, timer};
 use super::helper_file;
-use super::layout::{Layout, check_cover};
+use super::layout::{Layout, uncovered};
 use super::rule;
 use super::server::{Variables, Version};
 use super::target::Target;
@@ -90,16 +90,19 @@ impl Plan {
 /// Decides.
 pub(crate) fn make(args: &Args, paths: &Paths, survey: Survey) -> Result<Plan, SetupError> {
     let Survey { layout, present, .. } = &survey;
-    let wanted = wanted(args, layout).map_err(|error| SetupError::Layout(error.to_string()))?;
+    let wanted = wanted(args, layout).map_err(|error| SetupError::Refused(error.to_string()))?;
     let merged = helper_file::merge(present.helper.as_deref(), &wanted, args.force)
         .map_err(|error| SetupError::helper_file(paths.helper.clone(), error))?;
-    check_cover(&merged.effective.members, &layout.needs).map_err(|error| SetupError::HelperFile {
-        path: paths.helper.clone(),
-        why: format!(
-            "has a [targets.{}] that can't stay: {error}, or let --force replace the entry",
-            args.target
-        ),
-    })?;
+    if let Some(need) = uncovered(&merged.effective.members, &layout.needs) {
+        return Err(SetupError::HelperFile {
+            path: paths.helper.clone(),
+            why: format!(
+                "[targets.{}] is not what setup would write, and {need}, which it leaves out; add that to the entry, or let \
+                 --force replace it",
+                args.target
+            ),
+        });
+    }
     let helper = Planned {
         path: paths.helper.clone(),
         wanted: merged.text,
@@ -165,3 +168,7 @@ impl Change {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

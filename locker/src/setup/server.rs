@@ -92,6 +92,8 @@ pub(crate) enum Purpose {
     Aria,
     /// Binary logs.
     Binlog,
+    /// A mount inside `datadir`.
+    Within,
     /// A table or database that a link in `datadir` keeps elsewhere.
     Linked,
 }
@@ -106,7 +108,8 @@ impl Purpose {
             Self::Undo => "InnoDB's undo tablespaces",
             Self::Aria => "Aria's log",
             Self::Binlog => "the binary logs",
-            Self::Linked => "a table or database behind a link in the data directory",
+            Self::Within => "a part of the data directory",
+            Self::Linked => "behind a link in the data directory",
         }
     }
 }

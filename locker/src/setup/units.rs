@@ -45,10 +45,17 @@ pub(crate) fn require(args: &Args) -> Result<(), SetupError> {
             });
         }
     }
-    match &args.on_calendar {
-        Some(spec) => program::output(program::SYSTEMD_ANALYZE, &["calendar", "--", spec.as_str()]).map(drop),
-        None => Ok(()),
-    }
+    require_calendar(args)
+}
+
+fn require_calendar(args: &Args) -> Result<(), SetupError> {
+    let Some(spec) = &args.on_calendar else {
+        return Ok(());
+    };
+    let parsed = program::output(program::SYSTEMD_ANALYZE, &["calendar", "--", spec.as_str()]);
+    parsed
+        .map(drop)
+        .map_err(|error| SetupError::Refused(format!("--on-calendar: {error}")))
 }
 
 /// The commands that bring the units into the state wanted, the first snapshot excepted.
