@@ -170,7 +170,9 @@ impl World {
             .arg(format!("--config-file={}", directory.path().join("bus.conf").display()));
         daemon.stderr(log_file(directory.path()));
         let daemon = Process(daemon.envs(environment.clone()).spawn().unwrap());
-        until("the bus", || directory.path().join("bus").exists()).await;
+        let bus = directory.path().join("bus");
+        // Not its existence: the file is there before anybody listens.
+        until("the bus", || std::os::unix::net::UnixStream::connect(&bus).is_ok()).await;
         let (mood, asked) = (Arc::new(Mutex::new(Mood::Yes)), Arc::default());
         let polkit = Polkit { mood, asked };
         let mut world = Self {

@@ -1,13 +1,13 @@
 //! What the methods do, whatever the way in.
 #![forbid(unsafe_code)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use mariasnap_dbus::names::{ACTION_DESTROY, ACTION_LIST, ACTION_SNAPSHOT};
 use mariasnap_dbus::properties::{NAMESPACE, STATE, STATE_CONSISTENT};
-use mariasnap_dbus::{Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot, SnapshotName, TargetName, limits};
+use mariasnap_dbus::{Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot, TargetName, limits};
 
 use crate::authority::{Authority, Question, not_authorized};
 use crate::caller::Caller;
@@ -17,6 +17,7 @@ use crate::lifecycle::Activity;
 use crate::pools::Pools;
 use crate::properties;
 use crate::rate::RateLimit;
+use crate::request::{destroy_names, invalid, on_wire, ours, random, random_hex, unix_now};
 use crate::storage::{Confirmation, Plan, Properties};
 use crate::ticket::Tickets;
 
@@ -203,69 +204,4 @@ impl Core {
 /// What a mutex guards is changed by single assignments only, so it is sound even after a panic.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A snapshot's name that carries the target's prefix.
-fn ours(target: &Target, name: &str) -> Result<SnapshotName, HelperError> {
-    let parsed = SnapshotName::parse(name).map_err(invalid)?;
-    match name.strip_prefix(target.prefix.as_str()) {
-        Some(rest) if rest.starts_with('-') => Ok(parsed),
-        _ => Err(HelperError::InvalidArgument(format!(
-            "{name} doesn't start with {}-",
-            target.prefix
-        ))),
-    }
-}
-
-/// The names of a destroy request, joined for polkit; each well-formed and there once.
-fn destroy_names(requests: &[DestroyRequest]) -> Result<String, HelperError> {
-    if requests.is_empty() || requests.len() > limits::MAX_DESTROY {
-        let text = format!("{} snapshots; 1 to {} are allowed", requests.len(), limits::MAX_DESTROY);
-        return Err(HelperError::InvalidArgument(text));
-    }
-    let parsed: Result<BTreeSet<_>, _> = requests
-        .iter()
-        .map(|request| SnapshotName::parse(&request.name))
-        .collect();
-    if parsed.map_err(invalid)?.len() < requests.len() {
-        return Err(HelperError::InvalidArgument("a snapshot is named twice".to_owned()));
-    }
-    Ok(requests
-        .iter()
-        .map(|request| request.name.as_str())
-        .collect::<Vec<_>>()
-        .join(","))
-}
-
-fn invalid(error: mariasnap_dbus::IdError) -> HelperError {
-    HelperError::InvalidArgument(error.to_string())
-}
-
-fn on_wire(target: &Target) -> mariasnap_dbus::Target {
-    let dataset = |d: &crate::config::TargetDataset| mariasnap_dbus::TargetDataset {
-        name: d.name.to_string(),
-        children: d.children,
-    };
-    mariasnap_dbus::Target {
-        name: target.name.to_string(),
-        prefix: target.prefix.to_string(),
-        min_keep: target.min_keep,
-        datasets: target.datasets.iter().map(dataset).collect(),
-    }
-}
-
-fn unix_now() -> Result<u64, HelperError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map(|since| since.as_secs())
-        .map_err(|_| HelperError::Misconfigured("the clock is before 1970".to_owned()))
-}
-
-fn random<const N: usize>() -> Result<[u8; N], HelperError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| HelperError::StorageFailed(format!("no random bytes: {error}")))?;
-    Ok(bytes)
-}
-
-fn random_hex<const N: usize>() -> Result<String, HelperError> {
-    Ok(random::<N>()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -6,16 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mariasnap_dbus::{Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot, Target};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zbus::message::Header;
 
 use crate::audit::Entry;
 use crate::caller::{Caller, PeerProcess};
 use crate::core::Core;
 use crate::lifecycle::Busy;
-
-/// Requests from the bus that may be under way at once. (A peer connection is bounded where it is read.)
-const MAX_BUS_REQUESTS: usize = 32;
+use crate::places::{Place, Places};
 
 /// The object as one connection sees it.
 pub(crate) struct SnapshotHelper {
@@ -25,7 +22,9 @@ pub(crate) struct SnapshotHelper {
 
 enum WayIn {
     Peer(Arc<PeerProcess>),
-    Bus(Arc<Semaphore>),
+    /// Requests under way have places, so that nobody fills the helper with questions that wait for an administrator. (A
+    /// peer connection is bounded where it is read.)
+    Bus(Places),
 }
 
 /// A request's caller, and the fact that it is under way.
@@ -33,7 +32,7 @@ struct Call {
     caller: Caller,
     started: Instant,
     _busy: Busy,
-    _slot: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 impl SnapshotHelper {
@@ -47,25 +46,27 @@ impl SnapshotHelper {
     pub(crate) fn for_bus(core: Arc<Core>) -> Self {
         Self {
             core,
-            way_in: WayIn::Bus(Arc::new(Semaphore::new(MAX_BUS_REQUESTS))),
+            way_in: WayIn::Bus(Places::default()),
         }
     }
 
     async fn identify(&self, header: &Header<'_>) -> Result<Call, HelperError> {
         let (started, _busy) = (Instant::now(), self.core.activity.begin());
-        let (caller, _slot) = match &self.way_in {
+        let (caller, _place) = match &self.way_in {
             WayIn::Peer(process) => (Caller::peer(process.clone(), header), None),
-            WayIn::Bus(slots) => {
-                let slot = slots.clone().try_acquire_owned();
-                let slot = slot.map_err(|_| HelperError::LimitExceeded("too many requests under way".to_owned()))?;
-                (Caller::bus(header, self.core.authority.bus()).await?, Some(slot))
+            WayIn::Bus(places) => {
+                let caller = Caller::bus(header, self.core.authority.bus()).await?;
+                let place = places.take(caller.uid);
+                let refused = || HelperError::LimitExceeded("too many requests under way".to_owned());
+                let place = place.ok_or_else(refused)?;
+                (caller, Some(place))
             }
         };
         Ok(Call {
             caller,
             started,
             _busy,
-            _slot,
+            _place,
         })
     }
 }

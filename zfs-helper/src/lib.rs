@@ -17,11 +17,13 @@ mod lifecycle;
 pub mod log;
 pub mod lzc;
 mod peer;
+mod places;
 
 pub mod pools;
 pub mod privilege;
 mod properties;
 mod rate;
+mod request;
 mod serve;
 pub mod storage;
 mod ticket;

@@ -256,7 +256,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in ".{0,200}") {
-            let _ = parse("f.toml", &text).is_ok();
+            if let Err(error) = parse("f.toml", &text) {
+                prop_assert!(error.to_string().starts_with("f.toml"));
+            }
         }
     }
 }

@@ -35,7 +35,7 @@ pub enum LzcError {
     #[error("nvlist: {0}")]
     Nvlist(std::io::Error),
     /// The kernel refused. `details` has its words, or errno by dataset; it can be empty.
-    #[error("{call}: {source} {details:?}")]
+    #[error("{call}: {source}{details}")]
     Call {
         /// The function called.
         call: &'static str,

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// One value of an nvlist.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +76,20 @@ impl Map {
             Value::Text(text) => Some((key.as_str(), text.as_str())),
             _ => None,
         })
+    }
+}
+
+impl fmt::Display for Map {
+    /// As the tail of an error's text: `; NAME: WORDS` for each entry that has words or an errno.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (key, value) in &self.0 {
+            match value {
+                Value::Text(words) => write!(f, "; {key}: {words}")?,
+                Value::Int(errno) => write!(f, "; {key}: error {errno}")?,
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 
