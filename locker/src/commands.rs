@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use mariasnap_dbus::properties::{STATE, STATE_UNPROVEN};
 use mariasnap_dbus::{DestroyOutcome, DestroyRequest, Outcome, Snapshot, SnapshotName, TargetName};
 use serde::Serialize;
 use tracing::Instrument;
@@ -57,14 +58,42 @@ async fn snapshot(dir: &Path, target: &TargetName, json: bool) -> Result<Exit, E
 async fn list(dir: &Path, target: &TargetName, json: bool) -> Result<Exit, Error> {
     let helper = Helper::connect(&config::load_helper(dir, target)?, Caller::Person).await?;
     let snapshots = helper.list(target).await?;
-    show(json, &snapshots, || table::snapshots(&snapshots))?;
+    let listing = Listing {
+        target,
+        snapshots: snapshots.iter().map(Entry::of).collect(),
+    };
+    show(json, &listing, || table::snapshots(&snapshots))?;
     Ok(Exit::Ok)
+}
+
+/// `list --json`.
+#[derive(Serialize)]
+struct Listing<'a> {
+    target: &'a TargetName,
+    snapshots: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    /// The first thing that a reader wants to know, so not only among the properties.
+    state: &'a str,
+    #[serde(flatten)]
+    snapshot: &'a Snapshot,
+}
+
+impl<'a> Entry<'a> {
+    fn of(snapshot: &'a Snapshot) -> Self {
+        // What doesn't say that it is consistent isn't.
+        let state = snapshot.property(STATE).unwrap_or(STATE_UNPROVEN);
+        Self { state, snapshot }
+    }
 }
 
 async fn targets(json: bool) -> Result<Exit, Error> {
     let helper = Helper::connect(&HelperSettings::default(), Caller::Person).await?;
     let targets = helper.targets().await?;
-    show(json, &targets, || table::targets(&targets))?;
+    let listing = serde_json::json!({ "targets": targets });
+    show(json, &listing, || table::targets(&targets))?;
     Ok(Exit::Ok)
 }
 
@@ -76,7 +105,8 @@ async fn destroy(dir: &Path, target: &TargetName, names: &[SnapshotName], json: 
     if !requests.is_empty() {
         outcomes.extend(helper.destroy(target, &requests).await?);
     }
-    show(json, &outcomes, || table::outcomes(&outcomes))?;
+    let done = serde_json::json!({ "target": target, "outcomes": outcomes });
+    show(json, &done, || table::outcomes(&outcomes))?;
     let is_left = |outcome: &&DestroyOutcome| Outcome::from_wire(&outcome.outcome) != Outcome::Destroyed;
     match outcomes.iter().filter(is_left).count() {
         0 => Ok(Exit::Ok),

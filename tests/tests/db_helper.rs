@@ -141,7 +141,7 @@ async fn list_destroy_and_targets() {
     assert_eq!(world.snapshot().end().await.code, 0);
 
     let listed = world.run(&["list", "main", "--json"]).await;
-    assert_eq!((listed.code, &listed.json()[0]["name"]), (0, &NAME.into()));
+    assert_eq!((listed.code, &listed.json()["snapshots"][0]["name"]), (0, &NAME.into()));
     let table = world.run(&["list", "main"]).await.stdout;
     assert!(
         table.lines().nth(1).unwrap().starts_with(NAME) && table.contains("consistent"),
@@ -150,8 +150,8 @@ async fn list_destroy_and_targets() {
 
     let gone = world.run(&["destroy", "main", NAME, "no-such", "--json"]).await;
     assert_eq!(gone.code, 12, "{gone:?}");
-    assert_eq!(gone.json()[0]["outcome"], "not-found");
-    assert_eq!(gone.json()[1]["outcome"], "destroyed");
+    assert_eq!(gone.json()["outcomes"][0]["outcome"], "not-found");
+    assert_eq!(gone.json()["outcomes"][1]["outcome"], "destroyed");
     assert_eq!(world.helper.listing(), []);
 }
 
