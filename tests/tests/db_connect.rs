@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use mariasnap_dbus::properties::{SOURCE_FILE, SOURCE_POSITION};
 use mariasnap_tests::locker::{Ended, World};
 use mariasnap_tests::mariadb::Server;
 
@@ -137,6 +138,59 @@ async fn a_server_without_a_binary_log_has_no_position() {
         ended.json()["binlog_file"].is_null() && ended.json()["binlog_position"].is_null(),
         "{ended:?}"
     );
+}
+
+async fn catch_up(source: &Server, replica: &World) {
+    let (_, _, gtid) = source.position().await;
+    replica
+        .server
+        .run(&format!("SELECT MASTER_GTID_WAIT('{gtid}', 20)"))
+        .await;
+}
+
+/// A server that replicates from `source` and has caught up with it.
+async fn replica_of(source: &Server, port: u16) -> World {
+    source.run("CREATE USER repl@'%'").await;
+    source.run("GRANT REPLICATION SLAVE ON *.* TO repl@'%'").await;
+    let world = World::new("", &["--server-id=2", "--skip-slave-start"]).await;
+    world.server.run("RESET MASTER").await;
+    world.server.run("DROP DATABASE t").await;
+    world.server.run("DROP USER snap@localhost").await;
+    let change = "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_USER='repl', MASTER_CONNECT_RETRY=1";
+    let from_the_start = "MASTER_LOG_FILE='b.000001', MASTER_LOG_POS=4";
+    world
+        .server
+        .run(&format!("{change}, MASTER_PORT={port}, {from_the_start}"))
+        .await;
+    world.server.run("START SLAVE").await;
+    catch_up(source, &world).await;
+    world
+}
+
+#[tokio::test]
+async fn a_replica_records_what_it_has_executed() {
+    let port = free_port();
+    let options = ["--bind-address=127.0.0.1".to_owned(), format!("--port={port}")];
+    let source = Server::start_in(tempfile::tempdir().unwrap(), &options).await;
+    let world = replica_of(&source, port).await;
+
+    let unprivileged = world.snapshot().end().await;
+    assert_eq!(unprivileged.code, 0, "{unprivileged:?}");
+    let warning = unprivileged.json()["warnings"][0].as_str().unwrap().to_owned();
+    assert!(warning.contains("REPLICA MONITOR"), "{warning}");
+
+    source.run("INSERT INTO t.a VALUES ()").await;
+    world.server.run("GRANT REPLICA MONITOR ON *.* TO snap@localhost").await;
+    let (file, position, gtid) = source.position().await;
+    catch_up(&source, &world).await;
+    world.helper.state().snapshots.clear();
+    let ended = world.snapshot().end().await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.json()["gtid_slave"], gtid.as_str());
+    let state = world.helper.state();
+    let properties = &state.snapshots[0].properties;
+    assert_eq!(properties[SOURCE_FILE], file);
+    assert_eq!(properties[SOURCE_POSITION], position.to_string());
 }
 
 #[tokio::test]

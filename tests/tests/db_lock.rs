@@ -118,6 +118,20 @@ async fn a_killed_connection_is_noticed_with_ftwrl() {
     a_killed_connection_is_noticed("[lock]\nstrategy = \"ftwrl\"").await;
 }
 
+/// BLOCK_COMMIT lets others rotate the binary log; whatever moves the position counts as a doubt.
+#[tokio::test]
+async fn a_position_that_moves_is_noticed() {
+    let world = World::new("", &[]).await;
+    world.helper.state().take = Take::AnswerAfter(SECOND);
+    let run = world.snapshot();
+    world.helper.wait_for("TakeSnapshot").await;
+    world.server.run("FLUSH BINARY LOGS").await;
+    let ended = run.end().await;
+    assert_eq!(ended.code, 6, "{ended:?}");
+    assert!(ended.stderr.contains("b.000002"), "{ended:?}");
+    assert_eq!(world.helper.listing(), []);
+}
+
 #[tokio::test]
 async fn a_server_that_crashes_under_the_lock_is_noticed() {
     let mut world = World::new("", &[]).await;

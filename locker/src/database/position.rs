@@ -8,8 +8,8 @@ use super::{DatabaseError, Flavour, Server, Session};
 
 const DOING: &str = "reading the position";
 
-/// A point in the server's history. Two readings that are equal had no commit between them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A point in the server's history.
+#[derive(Debug, Clone, Default)]
 pub struct Position {
     /// The connection that read it.
     pub connection_id: u64,
@@ -23,6 +23,24 @@ pub struct Position {
     pub gtid_slave: String,
     /// The source's binary log and offset that this replica has executed; none unless it has exactly one source.
     pub source: Option<(String, u64)>,
+}
+
+impl Position {
+    /// Whether nothing was committed or logged between the two readings. The source's log is left out: what a
+    /// replica reads there may move on, by a rotation for instance, while none of it is executed.
+    pub fn is_unmoved_since(&self, before: &Self) -> bool {
+        let own = |position: &Self| {
+            let Self {
+                binlog,
+                gtid,
+                gtid_current,
+                gtid_slave,
+                ..
+            } = position.clone();
+            (binlog, gtid, gtid_current, gtid_slave)
+        };
+        own(self) == own(before)
+    }
 }
 
 impl fmt::Display for Position {

@@ -67,7 +67,7 @@ impl Held {
             let found = now.connection_id;
             return Err(Doubt::OtherConnection { expected, found });
         }
-        if now == self.position {
+        if now.is_unmoved_since(&self.position) {
             return Ok(());
         }
         Err(Doubt::Moved {
