@@ -86,11 +86,7 @@ impl Authority {
 
     async fn ask(&self, caller: &Caller, question: &Question<'_>) -> zbus::Result<bool> {
         let takes_pidfd = *self.takes_pidfd.get_or_try_init(|| self.reads_pidfd()).await?;
-        let Some(subject) = caller.subject(takes_pidfd) else {
-            return Err(zbus::Error::Failure(
-                "the caller's start time can't be read from /proc".to_owned(),
-            ));
-        };
+        let subject = caller.subject(takes_pidfd);
         let mut details = HashMap::from([(DETAIL_TARGET, question.target), (DETAIL_DATASET, question.datasets)]);
         details.extend(question.snapshots.map(|names| (DETAIL_SNAPSHOT, names)));
         let flags = match caller.interactive {

@@ -31,7 +31,7 @@ pub(crate) struct PeerProcess {
     pub(crate) uid: u32,
     pub(crate) pid: u32,
     by_pidfd: Option<Subject>,
-    by_pid: Option<Subject>,
+    by_pid: Subject,
 }
 
 /// One request's caller.
@@ -60,14 +60,9 @@ impl PeerProcess {
             Some(pidfd) => Some(Subject::new_for_owner(pidfd.as_fd(), uid).map_err(std::io::Error::other)?),
             None => None,
         };
-        // Reads the start time from /proc, now rather than at the question: the pid may be another's by then.
-        let by_pid = Subject::new_for_pid(pid, None, Some(uid));
-        if let (None, Err(error)) = (&by_pidfd, &by_pid) {
-            return Err(std::io::Error::other(format!(
-                "no pidfd, and no start time of pid {pid}: {error}"
-            )));
-        }
-        let by_pid = by_pid.ok();
+        // Only for a kernel or a polkit that knows no pidfds. Other users' /proc is hidden from this unit; a start time
+        // of 0 has polkitd look it up. The uid is the kernel's word either way, so a reused pid gains no user's rights.
+        let by_pid = Subject::new_for_pid(pid, Some(0), Some(uid)).map_err(std::io::Error::other)?;
         Ok(Self {
             number,
             uid,
@@ -127,11 +122,11 @@ impl Caller {
     }
 
     /// What polkit is asked about; by pidfd if polkit takes one and the kernel gave one.
-    pub(crate) fn subject(&self, polkit_takes_pidfd: bool) -> Option<&Subject> {
+    pub(crate) fn subject(&self, polkit_takes_pidfd: bool) -> &Subject {
         match &self.identity {
-            Identity::Bus(subject) => Some(subject),
-            Identity::Peer(process) if polkit_takes_pidfd => process.by_pidfd.as_ref().or(process.by_pid.as_ref()),
-            Identity::Peer(process) => process.by_pid.as_ref(),
+            Identity::Bus(subject) => subject,
+            Identity::Peer(process) if polkit_takes_pidfd => process.by_pidfd.as_ref().unwrap_or(&process.by_pid),
+            Identity::Peer(process) => &process.by_pid,
         }
     }
 }

@@ -55,8 +55,11 @@ impl Vm {
 
     /// Boots the machine unless it is up.
     pub fn up() -> Self {
-        let status = Self::tool().arg("up").status().expect("tests/vm/vm runs");
-        assert!(status.success(), "tests/vm/vm up failed");
+        let is_up = Self::tool().arg("status").output().expect("tests/vm/vm runs");
+        if !is_up.status.success() {
+            let status = Self::tool().arg("up").status().expect("tests/vm/vm runs");
+            assert!(status.success(), "tests/vm/vm up failed");
+        }
         Self
     }
 
