@@ -26,7 +26,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  mariasnap snapshot main\n  mariasnap snapshot main --json | jq -r .gtid")]
     Snapshot(TargetArgs),
     /// List a target's snapshots, oldest first.
-    #[command(after_help = "Examples:\n  mariasnap list main\n  mariasnap list main --json | jq -r '.[].name'")]
+    #[command(
+        after_help = "Examples:\n  mariasnap list main\n  mariasnap list main --json | jq -r '.snapshots[].name'"
+    )]
     List(TargetArgs),
     /// Destroy snapshots by name; held, cloned and the last ones kept are refused.
     #[command(after_help = "Examples:\n  mariasnap destroy main mariasnap-20261120T213800Z-0af3c1")]

@@ -4,9 +4,7 @@
 pub const CONSISTENT: &str = "5b1ff0cba1a44b2bb1dbb1b1a8f9a301";
 /// A run ended without a consistent snapshot.
 pub const FAILED: &str = "b0a7a3f1c5f14c6f9f0f8e3b7c2dd902";
-/// The lock is held from here on.
-pub const LOCKED: &str = "2d3f3c0be8d84fd0a8d0c1cf6e1f7b03";
-/// Commits go on.
+/// The lock was held and has been given back; commits go on.
 pub const UNLOCKED: &str = "e1a4c7d2397a4c0c9c7be1f4a65d5504";
 /// Snapshots were destroyed.
 pub const PRUNED: &str = "93c6d2a04e5f4b1d8a77c90be3f1aa05";

@@ -117,23 +117,16 @@ pub(crate) mod log {
     use crate::error::Error;
     use crate::events;
     use crate::exit::Exit;
-    use crate::lock::Held;
-    use crate::logging::step;
-
-    pub(crate) fn locked(held: &Held) {
-        step("holding the lock, taking the snapshot");
-        let wait_ms = milliseconds(held.waited());
-        tracing::info!(
-            message_id = events::LOCKED,
-            wait_ms,
-            lock = held.kind().as_str(),
-            "the database is locked"
-        );
-    }
 
     pub(crate) fn unlocked(hold: &Hold) {
-        let hold_ms = milliseconds(hold.held);
-        tracing::info!(message_id = events::UNLOCKED, hold_ms, "the database is unlocked");
+        let (wait_ms, hold_ms) = (milliseconds(hold.waited), milliseconds(hold.held));
+        tracing::info!(
+            message_id = events::UNLOCKED,
+            lock = hold.kind.as_str(),
+            wait_ms,
+            hold_ms,
+            "the database was locked after {wait_ms} ms, and is unlocked after {hold_ms} ms more"
+        );
     }
 
     pub(crate) fn consistent(cut: &Cut, hold: &Hold) {

@@ -52,9 +52,9 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
     };
 
     // Under the lock: the position, the cut, the proof. Then it is given back, whatever came of them.
-    step("waiting for the lock");
+    // Nothing is logged in between: a journal that stands still must not hold the lock.
+    step("locking the database and taking the snapshot");
     let mut held = lock::acquire(session, plan, helper.sync_pool(&ticket), stop).await?;
-    log::locked(&held);
     let properties = properties::at_the_cut(properties, &held);
     let mut taking = Box::pin(helper.take(job.target, &ticket, &properties));
     let taken = stop.unless(Some(held.deadline()), &mut taking).await;
