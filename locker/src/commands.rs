@@ -41,7 +41,7 @@ async fn snapshot(dir: &Path, target: &TargetName, json: bool) -> Result<Exit, E
     // Caught from here on: a signal ends the run by way of the unlock.
     let mut stop = Stop::catch().map_err(Error::Runtime)?;
     let run = run_id::this_run();
-    let span = tracing::error_span!("snapshot", %target, %run);
+    let span = tracing::error_span!("snapshot", snapshot_target = %target, %run);
     let settings = config::load(dir, target)?;
     let job = Job {
         target,

@@ -43,7 +43,7 @@ fn the_journal_tells_who_asked_for_what() {
     let entries: Vec<serde_json::Value> = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let taken = entries
         .iter()
-        .find(|entry| entry["ACTION"] == "org.mariasnap.snapshot")
+        .find(|entry| entry["ACTION"] == "TakeSnapshot")
         .unwrap_or_else(|| panic!("no audit entry of the snapshot in {audit}"));
     assert_eq!(taken["SNAPSHOT_TARGET"], "main");
     assert_eq!(taken["TRANSPORT"], "peer");

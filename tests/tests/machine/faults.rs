@@ -48,7 +48,8 @@ fn helper_killed_at_random_moments() {
         let after = world.names("consistent").len();
         assert_eq!(
             after - before,
-            usize::from(status == 0),
+            // 11: the snapshot stands, clearing away old ones failed for want of a helper.
+            usize::from(status == 0 || status == 11),
             "killed after {delay} s, status {status}: {}",
             world.journal(SNAPSHOT_UNIT)
         );
