@@ -109,6 +109,8 @@ pub enum Outcome {
     Held,
     /// A clone depends on it.
     Cloned,
+    /// It is mounted below `.zfs/snapshot`, so somebody reads it or did within the last minutes.
+    Busy,
     /// Destroying it would leave fewer consistent snapshots than `min_keep`.
     MinKeep,
     /// ZFS refused; the detail has its words.
@@ -117,13 +119,14 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Destroyed,
         Self::NotFound,
         Self::NotOurs,
         Self::GuidMismatch,
         Self::Held,
         Self::Cloned,
+        Self::Busy,
         Self::MinKeep,
         Self::Failed,
     ];
@@ -137,6 +140,7 @@ impl Outcome {
             Self::GuidMismatch => "guid-mismatch",
             Self::Held => "held",
             Self::Cloned => "cloned",
+            Self::Busy => "busy",
             Self::MinKeep => "min-keep",
             Self::Failed => "failed",
         }

@@ -86,9 +86,13 @@ impl Core {
     ) -> Result<Cut, HelperError> {
         let redeemed = locked(&self.tickets).redeem(ticket, &caller.owner, Instant::now());
         // Only a valid ticket is exempt from the rate: guessing isn't.
-        let ticket = redeemed.or_else(|error| self.admit(caller).and(Err(error)))?;
-        self.cut(&ticket.target, ticket.plan, properties::from_client(sent)?)
-            .await
+        let redeemed = redeemed.or_else(|error| self.admit(caller).and(Err(error)))?;
+        let taken = match properties::from_client(sent) {
+            Ok(properties) => self.cut(&redeemed.target, redeemed.plan, properties).await,
+            Err(error) => Err(error),
+        };
+        locked(&self.tickets).finish(ticket);
+        taken
     }
 
     pub(crate) async fn create(

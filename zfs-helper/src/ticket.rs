@@ -18,6 +18,7 @@ pub(crate) struct Ticket {
     pub(crate) plan: Plan,
     expires: Instant,
     synced: bool,
+    taking: bool,
 }
 
 /// The live tickets. Each is good for one connection, once, until it expires; a target has at most one.
@@ -58,6 +59,7 @@ impl Tickets {
                 plan,
                 expires,
                 synced: false,
+                taking: false,
             },
         );
         Ok(())
@@ -65,11 +67,7 @@ impl Tickets {
 
     /// The ticket of that id, which stays good, for its one pool sync.
     pub(crate) fn use_sync(&mut self, id: &str, owner: &Owner, now: Instant) -> Result<Ticket, HelperError> {
-        match self
-            .0
-            .get_mut(id)
-            .filter(|ticket| ticket.expires > now && ticket.owner == *owner)
-        {
+        match self.live(id, owner, now) {
             None => Err(unknown()),
             Some(ticket) if ticket.synced => {
                 Err(HelperError::LimitExceeded("one pool sync for each ticket".to_owned()))
@@ -81,16 +79,23 @@ impl Tickets {
         }
     }
 
-    /// Takes the ticket of that id out, if it is live and the owner's. Another's guess leaves it in place.
+    /// The ticket of that id, if it is live and the owner's; never again after that. Its target stays busy until
+    /// [`Self::finish`], so that a second run is told so instead of queueing behind the cut. Another's guess changes
+    /// nothing.
     pub(crate) fn redeem(&mut self, id: &str, owner: &Owner, now: Instant) -> Result<Ticket, HelperError> {
-        if self
-            .0
-            .get(id)
-            .is_some_and(|ticket| ticket.expires > now && ticket.owner == *owner)
-        {
-            return self.0.remove(id).ok_or_else(unknown);
-        }
-        Err(unknown())
+        let ticket = self.live(id, owner, now).ok_or_else(unknown)?;
+        ticket.taking = true;
+        Ok(ticket.clone())
+    }
+
+    /// Frees the target of a ticket that was redeemed.
+    pub(crate) fn finish(&mut self, id: &str) {
+        self.0.remove(id);
+    }
+
+    fn live(&mut self, id: &str, owner: &Owner, now: Instant) -> Option<&mut Ticket> {
+        let live = |ticket: &&mut Ticket| ticket.expires > now && ticket.owner == *owner && !ticket.taking;
+        self.0.get_mut(id).filter(live)
     }
 
     /// The name of the target that the ticket is for; empty if there is no such ticket.
@@ -157,6 +162,13 @@ mod tests {
         assert!(tickets.redeem("a", &Owner::Peer(1), now + LIFETIME).is_err());
         assert!(tickets.redeem("a", &Owner::Peer(1), now).is_ok());
         assert!(tickets.redeem("a", &Owner::Peer(1), now).is_err());
+        let again = parts(1, "x");
+        assert!(
+            matches!(tickets.check_free(&again.1, now), Err(HelperError::Busy(_))),
+            "busy while it is taken"
+        );
+        tickets.finish("a");
+        assert!(tickets.check_free(&again.1, now).is_ok());
     }
 
     #[test]

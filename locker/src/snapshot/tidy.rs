@@ -73,7 +73,12 @@ fn sort(outcomes: Vec<DestroyOutcome>) -> Tidied {
             Outcome::Destroyed => tidied.pruned.push(name),
             Outcome::NotFound => {}
             Outcome::Failed => failures.push(format!("{name}: {detail}")),
-            Outcome::Held | Outcome::Cloned | Outcome::MinKeep | Outcome::NotOurs | Outcome::GuidMismatch => {
+            Outcome::Held
+            | Outcome::Cloned
+            | Outcome::Busy
+            | Outcome::MinKeep
+            | Outcome::NotOurs
+            | Outcome::GuidMismatch => {
                 tidied
                     .warnings
                     .push(format!("{name} isn't destroyed ({outcome}): {detail}"));

@@ -82,6 +82,8 @@ fn an_ssh_user_on_both_transports() {
     world
         .vm
         .ok("id alice 2>/dev/null || useradd -m -G mariasnap-client alice
+         # Not locked, though without a password.
+         usermod -p '*' alice
          if [[ ! -e /root/alice_key ]]; then
              ssh-keygen -q -t ed25519 -N '' -f /root/alice_key
              install -d -o alice -g alice -m 700 ~alice/.ssh

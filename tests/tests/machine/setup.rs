@@ -42,14 +42,16 @@ fn an_edit_is_kept_and_said() {
     let world = World::enter();
     world
         .vm
-        .ok("sed -i 's/^last = .*/last = 33/' /etc/mariasnap/targets/main.toml");
+        .ok("sed -i 's/^# max_hold = .*/max_hold = \"33s\"/' /etc/mariasnap/targets/main.toml");
     let said = world.vm.run("mariasnap setup main --no-timer --no-snapshot");
     assert_eq!(said.status, 0, "{said:?}");
     assert!(
         said.text().contains("/etc/mariasnap/targets/main.toml") && said.text().contains("kept"),
         "{said:?}"
     );
-    world.vm.ok("grep -q '^last = 33' /etc/mariasnap/targets/main.toml");
+    world
+        .vm
+        .ok("grep -q '^max_hold = \"33s\"' /etc/mariasnap/targets/main.toml");
 }
 
 #[test]

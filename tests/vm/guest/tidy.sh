@@ -13,6 +13,8 @@ systemctl reset-failed
 systemctl restart mariasnap-zfs-helper.socket
 rm -rf /run/systemd/system/mariasnap@.service.d /run/systemd/system/mariasnap-zfs-helper.service.d
 if [[ -d /root/etc-mariasnap ]]; then
+    # Emptied first: what a scenario added must go as well.
+    rm -rf /etc/mariasnap/* /etc/polkit-1/rules.d/*
     cp -a /root/etc-mariasnap/. /etc/mariasnap/
     cp -a /root/rules.d/. /etc/polkit-1/rules.d/
 else

@@ -15,7 +15,7 @@ pub use settings::{Settings, Target, TargetDataset};
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It couldn't be read.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; \"mariasnap setup\" writes it, man mariasnap-zfs-helper.toml describes it")]
     Read {
         /// The file.
         path: String,

@@ -3,6 +3,7 @@
 -- Returns { NAME = { outcome, detail } }.
 local arguments = ...
 local outcomes, kept = {}, 0
+local EBUSY = 16
 
 -- Value of one of our properties if it is the snapshot's own or was received with it.
 local function own(snapshot, key)
@@ -56,10 +57,13 @@ local function objection(members, name)
         end
     end
     if is_consistent(members[1]) and kept <= arguments.min_keep then
-        return "min-keep", "only " .. kept .. " consistent snapshots are left"
+        return "min-keep", "min_keep is " .. arguments.min_keep .. ", and no more than " .. kept .. " consistent are left"
     end
     for _, snapshot in ipairs(members) do
         local failed = zfs.check.destroy(snapshot)
+        if failed == EBUSY then
+            return "busy", snapshot .. " is mounted: it is being read, or was within the last minutes"
+        end
         if failed ~= 0 then return "failed", snapshot .. ": error " .. failed end
     end
     return nil
