@@ -228,14 +228,16 @@ async fn the_hold_is_bounded_even_if_the_helper_never_answers() {
 
 #[tokio::test]
 async fn a_stopped_process_loses_the_lock_by_the_servers_own_bound() {
-    let world = World::new("[lock]\nmax_wait = \"1s\"\nmax_hold = \"1s\"", &[]).await;
+    let world = World::new("[lock]\nmax_wait = \"30s\"\nmax_hold = \"1s\"", &[]).await;
     world.helper.state().take = Take::AnswerAfter(10 * SECOND);
     let writer = world.server.write().await;
     let run = world.snapshot();
-    world.helper.wait_for("TakeSnapshot").await;
+    let taken = world.helper.wait_for("TakeSnapshot").await;
     run.signal("STOP");
     writer.assert_still().await;
-    writer.next_commit(8 * SECOND).await;
+    // max_hold, the server's second on top, and half a one for a busy machine.
+    let bound = (taken + Duration::from_millis(2500)).saturating_duration_since(Instant::now());
+    writer.next_commit(bound).await;
     run.signal("CONT");
     let ended = run.end().await;
     assert!([6, 9].contains(&ended.code), "{ended:?}");

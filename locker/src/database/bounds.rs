@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{DatabaseError, Server, Session};
-use crate::config::Bound;
+use crate::config::{Bound, LockSettings};
+
+/// What [`Session::narrow`] is called in errors.
+pub const NARROW: &str = "bounding the hold on the server's side";
 
 /// Bounds that the server itself keeps to, should this process stand still.
 #[derive(Debug, Clone, Copy)]
@@ -31,5 +34,14 @@ impl Session {
         }
         let statement = format!("SET SESSION {}", assignments.join(", SESSION "));
         self.execute("setting session variables", &statement).await
+    }
+
+    /// The last statement before commits stop: should this process stand still from then on, the server itself ends
+    /// the hold about a second after `max_hold`.
+    pub async fn narrow(&mut self, lock: &LockSettings) -> Result<(), DatabaseError> {
+        let wait = lock.max_wait.min(lock.max_hold).whole_seconds();
+        let silence = lock.max_hold.whole_seconds() + 1;
+        let statement = format!("SET SESSION lock_wait_timeout = {wait}, SESSION wait_timeout = {silence}");
+        self.execute(NARROW, &statement).await
     }
 }

@@ -6,7 +6,7 @@ mod position;
 mod server;
 mod session;
 
-pub use bounds::ServerBounds;
+pub use bounds::{NARROW, ServerBounds};
 pub use error::DatabaseError;
 pub use position::{Position, PositionReader};
 pub use server::{Flavour, Server};

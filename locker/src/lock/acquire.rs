@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{Cause, Held, Kind, LockError};
 use crate::config::{Database, LockSettings};
-use crate::database::{DatabaseError, Position, PositionReader, Session, kill};
+use crate::database::{DatabaseError, NARROW, Position, PositionReader, Session, kill};
 use crate::interrupt::{Deadline, Interrupt, Stop};
 
 /// `FLUSH ENGINE LOGS` is written to the binary log even at BLOCK_COMMIT unless it says not to (10.11), which would
@@ -93,6 +93,10 @@ impl Climb<'_> {
         }
         let synced = self.stop.unless(Some(wait), sync).await;
         synced.map_err(|interrupt| self.not_obtained("the pool's sync", interrupt.into()))?;
+
+        let narrowing = self.session.narrow(&self.plan.bounds);
+        let narrowed = self.stop.unless(Some(wait), narrowing).await;
+        flatten(narrowed).map_err(|cause| self.not_obtained(NARROW, cause))?;
 
         let since = Instant::now();
         let hold = Deadline::max_hold(self.plan.bounds.max_hold.get());

@@ -11,7 +11,7 @@ use crate::helper::{Caller, Helper, Properties, Ticket};
 use crate::lock::{Kind, Plan};
 use crate::logging::step;
 
-/// How much longer than its own bounds the server lets a silent connection hold the lock.
+/// How much longer than our own bounds the server waits for a silent connection before commits stop.
 const SILENCE_MARGIN: Duration = Duration::from_secs(5);
 
 /// A run that can lock at any moment.
@@ -67,12 +67,12 @@ fn patient(job: &Job<'_>) -> ServerBounds {
     }
 }
 
-/// From the lock on: should this process be stopped in its tracks, the server itself ends the hold.
+/// On the way to the lock, where only DDL waits. Before commits stop, [`Session::narrow`] narrows it.
 fn strict(job: &Job<'_>) -> ServerBounds {
     let lock = job.settings.lock;
     ServerBounds {
         lock_wait: lock.max_wait,
-        silence: lock.max_wait.get().max(lock.max_hold.get()) + SILENCE_MARGIN,
+        silence: lock.max_wait.get() + SILENCE_MARGIN,
     }
 }
 
