@@ -1,4 +1,5 @@
 # mariasnap: `make demo` shows it at work on a real machine, `make test` tests it, `make install` installs it.
+# PREFIX moves the programs, units and pages; D-Bus and polkit look for their files below /usr/share only, so those stay.
 # Everything needed beyond Rust and apt is installed by the targets that need it.
 
 DESTDIR ?=

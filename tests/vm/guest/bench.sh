@@ -6,14 +6,23 @@ rounds=$1
 cat >/usr/local/bin/side-ftwrl <<'END'
 #!/bin/sh
 # What people do today.
-exec mariadb -e "FLUSH TABLES WITH READ LOCK; system zfs snapshot tank/mysql@ftwrl-$(date +%s%N)
-UNLOCK TABLES"
+exec mariadb --abort-source-on-error <<SQL
+FLUSH TABLES WITH READ LOCK;
+system zfs snapshot tank/mysql@ftwrl-$(date +%s%N)
+UNLOCK TABLES;
+SQL
 END
 cat >/usr/local/bin/side-stage <<'END'
 #!/bin/sh
 # What the best of them do.
-exec mariadb -e "BACKUP STAGE START; BACKUP STAGE FLUSH; BACKUP STAGE BLOCK_DDL; BACKUP STAGE BLOCK_COMMIT; system zfs snapshot tank/mysql@stage-$(date +%s%N)
-BACKUP STAGE END"
+exec mariadb --abort-source-on-error <<SQL
+BACKUP STAGE START;
+BACKUP STAGE FLUSH;
+BACKUP STAGE BLOCK_DDL;
+BACKUP STAGE BLOCK_COMMIT;
+system zfs snapshot tank/mysql@stage-$(date +%s%N)
+BACKUP STAGE END;
+SQL
 END
 cat >/usr/local/bin/side-bare <<'END'
 #!/bin/sh
@@ -32,6 +41,10 @@ ledger around --count "$rounds" --writers 4 \
     --side stage_cli=side-stage \
     --side 'exact=systemctl start mariasnap@main.service' >/run/gaps.json
 mariasnap list main --json >/run/listed.json
+# A side that took no snapshot has measured nothing.
+for side in bare ftwrl stage; do
+    (($(zfs list -H -o name -t snapshot tank/mysql | grep -c "@$side-") == rounds))
+done
 python3 - <<'END'
 import json
 import statistics
