@@ -55,6 +55,14 @@ pub enum SetupError {
         /// What is wrong, and what to do.
         why: String,
     },
+    /// A file of the admin's, which setup doesn't replace, stands against what is asked; nothing was changed.
+    #[error("{path}: {why}", path = .path.display())]
+    Kept {
+        /// The file.
+        path: PathBuf,
+        /// What stands in the way, and what to do.
+        why: String,
+    },
     /// A file couldn't be read or written.
     #[error("can't {doing} {path}: {source}", path = .path.display())]
     File {
@@ -111,7 +119,7 @@ impl SetupError {
     /// The error's kind.
     pub fn kind(&self) -> SetupErrorKind {
         match self {
-            Self::HelperFile { .. } | Self::Options(_) => SetupErrorKind::Config,
+            Self::HelperFile { .. } | Self::Kept { .. } | Self::Options(_) => SetupErrorKind::Config,
             Self::NoSocket { .. } | Self::Login(_) | Self::Statement { .. } | Self::Answer { .. } => {
                 SetupErrorKind::Database
             }

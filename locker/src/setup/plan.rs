@@ -111,12 +111,7 @@ pub(crate) fn make(args: &Args, paths: &Paths, survey: Survey) -> Result<Plan, S
     };
     Ok(Plan {
         target_file: target_file(args, paths, &survey),
-        rule: compared(
-            paths.rule.clone(),
-            rule::render(&merged.effective),
-            present.rule.clone(),
-            args,
-        ),
+        rule: rule::planned(paths.rule.clone(), &merged.effective, present.rule.clone(), args.force)?,
         timer: args
             .on_calendar
             .as_ref()

@@ -87,6 +87,17 @@ fn the_rule_follows_the_entry_that_the_helper_will_read() {
 }
 
 #[test]
+fn the_rule_follows_what_the_admin_adds_to_the_entry() {
+    let mut present = written(&plan("", false, Present::default()).unwrap());
+    let grown = |text: String| text.replace("datasets = [", "datasets = [{ name = \"tank/redo\" },");
+    present.helper = present.helper.map(grown);
+    let plan = plan("", true, present).unwrap();
+    assert!(plan.rule.wanted.contains("\"tank/mysql,tank/redo\""));
+    assert_eq!(plan.rule.change, Change::Replace);
+    assert!(plan.changes(), "the first snapshot has to prove it");
+}
+
+#[test]
 fn a_kept_entry_must_hold_all_that_the_server_needs() {
     let before = written(&plan("", false, Present::default()).unwrap());
     let error = plan("", true, before).unwrap_err();

@@ -1,7 +1,11 @@
 //! The polkit rule that confines the target's service to the target's datasets.
 
+use std::path::PathBuf;
+
 use mariasnap_dbus::{TargetName, names};
 
+use super::error::SetupError;
+use super::files::{Change, Planned, same_text};
 use super::target::Target;
 
 /// The service whose processes the rule admits.
@@ -45,6 +49,58 @@ pub(crate) fn render(target: &Target) -> String {
         .replace("@NAME@", target.name.as_str())
 }
 
+/// What becomes of the rule. One that names other datasets than the helper will would only ever refuse, so its list
+/// follows the helper's entry where the rest is as setup wrote it, and where it isn't the admin has to see to it.
+pub(crate) fn planned(
+    path: PathBuf,
+    target: &Target,
+    present: Option<String>,
+    force: bool,
+) -> Result<Planned, SetupError> {
+    let mut planned = Planned::new(path, render(target), present, force, same_text);
+    let (Change::Keep, Some(present)) = (planned.change, &planned.present) else {
+        return Ok(planned);
+    };
+    if differs_in_datasets_only(present, &planned.wanted, target) {
+        planned.change = Change::Replace;
+    } else if !names_datasets(present, target) {
+        return Err(SetupError::Kept {
+            why: format!(
+                "it isn't as setup wrote it and doesn't admit the target's datasets; let its line for the dataset read \
+                 \"{}{} ||\", or let --force replace the file",
+                dataset_test(),
+                quote(&target.detail())
+            ),
+            path: planned.path,
+        });
+    }
+    Ok(planned)
+}
+
+/// What stands before the datasets.
+fn dataset_test() -> String {
+    format!("action.lookup({}) !== ", quote(names::DETAIL_DATASET))
+}
+
+/// Whether two rules are the same but for the one string that lists the datasets.
+fn differs_in_datasets_only(present: &str, wanted: &str, target: &Target) -> bool {
+    let test = dataset_test();
+    let other = wanted.split_once(&test).and_then(|(before, rest)| {
+        let after = rest.strip_prefix(&quote(&target.detail()))?;
+        let middle = present.strip_prefix(before)?.strip_prefix(&test)?;
+        middle.strip_suffix(after)
+    });
+    other.is_some_and(|literal| serde_json::from_str::<String>(literal).is_ok())
+}
+
+/// Whether a line of code, as opposed to one of comment, has the datasets as one string.
+fn names_datasets(rule: &str, target: &Target) -> bool {
+    let detail = target.detail();
+    let literals = [quote(&detail), format!("'{detail}'")];
+    let mut code = rule.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.any(|line| literals.iter().any(|literal| line.contains(literal)))
+}
+
 /// A JSON string. The line separators that JSON allows and old JavaScript doesn't can't occur in checked names.
 pub(crate) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
@@ -77,6 +133,41 @@ mod tests {
         ] {
             assert!(rule.contains(line), "{line} in {rule}");
         }
+    }
+
+    fn grown() -> Target {
+        Target {
+            members: vec!["tank/log".parse().unwrap(), "tank/more".parse().unwrap()],
+            ..target()
+        }
+    }
+
+    fn over(present: String, force: bool) -> Result<Planned, SetupError> {
+        planned("/r".into(), &grown(), Some(present), force)
+    }
+
+    #[test]
+    fn the_datasets_follow_the_helpers_entry() {
+        let planned = over(render(&target()), false).unwrap();
+        assert_eq!(planned.change, Change::Replace);
+        assert!(planned.wanted.contains("\"tank/log,tank/more\""));
+        assert_eq!(over(render(&grown()), false).unwrap().change, Change::Unchanged);
+    }
+
+    #[test]
+    fn an_edited_rule_stays_only_while_it_admits_the_datasets() {
+        let edited = |rule: String| {
+            rule.replace(
+                "return polkit.Result.YES",
+                "polkit.log(\"x\"); return polkit.Result.YES",
+            )
+        };
+        assert_eq!(over(edited(render(&grown())), false).unwrap().change, Change::Keep);
+        let stale = edited(render(&target())) + "// \"tank/log,tank/more\"\n";
+        let error = over(stale.clone(), false).unwrap_err().to_string();
+        let line = r#"action.lookup("dataset") !== "tank/log,tank/more" ||"#;
+        assert!(error.contains(line), "{error}");
+        assert_eq!(over(stale, true).unwrap().change, Change::Replace);
     }
 
     #[test]

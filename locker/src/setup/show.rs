@@ -22,7 +22,7 @@ pub(crate) fn plan(args: &Args, plan: &Plan) {
     say(format!("datasets  {}", plan.target.detail()));
     for file in plan.files() {
         say(format!("file      {}: {}", file.path.display(), file.change.describe()));
-        if file.change == Change::Keep {
+        if matches!(file.change, Change::Keep | Change::Replace) {
             quote(&difference(plan, file));
         }
     }
@@ -58,7 +58,7 @@ fn snapshot(args: &Args, plan: &Plan) -> &'static str {
 
 /// How what is there (`-`) differs from what setup would write (`+`).
 fn difference(plan: &Plan, file: &Planned) -> String {
-    match file.path == plan.helper.path {
+    match file.path == plan.helper.path && file.change == Change::Keep {
         true => plan.helper_difference.clone(),
         false => diff(file.present.as_deref().unwrap_or_default(), &file.wanted),
     }

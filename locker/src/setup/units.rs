@@ -65,8 +65,9 @@ pub(crate) fn commands(args: &Args, plan: &Plan) -> Vec<Vec<String>> {
     if plan.timer.as_ref().is_some_and(|timer| timer.writes()) {
         commands.push(command(&["daemon-reload"]));
     }
-    if plan.helper.writes() {
-        // It reads its configuration when it starts; it drains before it stops.
+    if plan.helper.writes() || plan.rule.writes() {
+        // It reads its configuration when it starts, so not yet what the admin added and the rule now follows; it drains
+        // before it stops.
         commands.push(command(&["try-restart", HELPER_SERVICE]));
     }
     if !plan.units.socket {
