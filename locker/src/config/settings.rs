@@ -2,10 +2,16 @@
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mariasnap_dbus::limits::TICKET_LIFETIME;
 
 use super::option_file::OptionFile;
 use super::raw::{Raw, RawDatabase, RawHelper, RawLock};
 use super::{Bound, ConfigError, Secret};
+
+/// Longest `lock.max_wait`; what the ticket lives longer is for the statements before and after the wait.
+const LONGEST_WAIT: Duration = TICKET_LIFETIME.saturating_sub(Duration::from_secs(10));
 
 const DEFAULT_DATABASE_SOCKET: &str = "/run/mysqld/mysqld.sock";
 const DEFAULT_USER: &str = "mariasnap";
@@ -236,10 +242,25 @@ impl LockSettings {
         };
         Ok(Self {
             strategy,
-            max_wait: bound(path, "lock.max_wait", raw.max_wait.as_deref(), 10)?,
+            max_wait: check_max_wait(path, raw)?,
             max_hold: bound(path, "lock.max_hold", raw.max_hold.as_deref(), 15)?,
         })
     }
+}
+
+/// The helper's ticket is asked for before the lock and redeemed under it, so it must outlive the wait.
+fn check_max_wait(path: &Path, raw: &RawLock) -> Result<Bound, ConfigError> {
+    const KEY: &str = "lock.max_wait";
+    let max_wait = bound(path, KEY, raw.max_wait.as_deref(), 10)?;
+    if max_wait.get() <= LONGEST_WAIT {
+        return Ok(max_wait);
+    }
+    let why = format!(
+        "{:?} is above the limit of {LONGEST_WAIT:?}: the helper's ticket for the snapshot is asked for before the \
+         lock and ends after {TICKET_LIFETIME:?}, so with a later lock commits would stand still for nothing",
+        max_wait.get()
+    );
+    Err(wrong(path, KEY, why))
 }
 
 impl HelperSettings {

@@ -51,6 +51,7 @@ fn errors_name_the_file_and_the_key() {
         ("[database]\nconnect_timeout = \"0s\"", "database.connect_timeout"),
         ("[lock]\nstrategy = \"online\"", "lock.strategy"),
         ("[lock]\nmax_wait = \"0s\"", "lock.max_wait"),
+        ("[lock]\nmax_wait = \"51s\"", "lock.max_wait"),
         ("[lock]\nmax_hold = \"soon\"", "lock.max_hold"),
         ("[keep]\nlast = 0", "keep.last"),
         ("[helper]\nsocket = \"x\"", "helper.socket"),
@@ -60,6 +61,17 @@ fn errors_name_the_file_and_the_key() {
         assert!(message.starts_with(FILE), "{text}: {message}");
         assert!(message.contains(key), "{text}: {message}");
     }
+}
+
+#[test]
+fn the_wait_may_last_almost_as_long_as_the_ticket() {
+    let settings = parse("[lock]\nmax_wait = \"50s\"").unwrap();
+    assert_eq!(settings.lock.max_wait.get(), Duration::from_secs(50));
+    let message = parse("[lock]\nmax_wait = \"51s\"").unwrap_err().to_string();
+    assert!(
+        message.contains("limit of 50s") && message.contains("ticket"),
+        "{message}"
+    );
 }
 
 #[test]

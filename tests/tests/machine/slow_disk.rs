@@ -52,7 +52,7 @@ pub(crate) fn start_and_wait_for_cut(world: &World) -> SlowDisk {
     // Bounds that the slow disk doesn't reach: what ends the hold is what the scenario does.
     world
         .vm
-        .ok("printf '[lock]\nmax_wait = \"60s\"\nmax_hold = \"60s\"\n' >/etc/mariasnap/targets/main.toml");
+        .ok("printf '[lock]\nmax_wait = \"45s\"\nmax_hold = \"60s\"\n' >/etc/mariasnap/targets/main.toml");
     world
         .vm
         .ok("mariadb -e \"INSTALL SONAME 'metadata_lock_info'\" 2>/dev/null || true");
