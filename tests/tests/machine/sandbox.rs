@@ -19,6 +19,16 @@ fn units_verify_and_score() {
 }
 
 #[test]
+fn the_bus_takes_its_policy_without_complaint() {
+    let world = World::enter();
+    world
+        .vm
+        .ok("busctl --system call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ReloadConfig");
+    let complaints = world.vm.ok("journalctl --no-pager -o cat -u dbus.service --since \"$(cat /run/test-began)\" | grep -i -E 'mariasnap.*(unknown|error|fail|ignor|invalid)' || true");
+    assert_eq!(complaints, "");
+}
+
+#[test]
 fn only_threads_that_read_no_message_have_the_capability() {
     let world = World::enter();
     world.vm.ok("client.py bus ListTargets");
