@@ -1,17 +1,10 @@
 //! The text of what setup writes, and how it goes together with what is there already: pure.
 
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use mariasnap_dbus::TargetName;
-use toml::Table;
-
+use super::error::SetupError;
 use crate::config;
-
-use super::rule::quote;
-
-/// Consistent snapshots kept where nobody said otherwise.
-const DEFAULT_KEEP: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
+use mariasnap_dbus::TargetName;
 
 /// What stands before the first target in the helper's configuration.
 pub(crate) const HELPER_HEADER: &str = "\
@@ -47,61 +40,34 @@ impl Paths {
     }
 }
 
-/// What the target's own configuration is to say.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TargetFile<'a> {
-    /// Whose.
-    pub(crate) name: &'a TargetName,
-    /// The database's socket.
-    pub(crate) socket: &'a str,
-    /// Consistent snapshots kept, if the admin said so.
-    pub(crate) keep: Option<NonZeroU32>,
-}
-
-impl TargetFile<'_> {
-    /// The text. What the admin didn't say this time is taken from the file that is there, so that a second run
-    /// without options changes nothing.
-    pub(crate) fn render(&self, present: Option<&Table>) -> String {
-        let keep = self
-            .keep
-            .or_else(|| present.and_then(present_keep))
-            .unwrap_or(DEFAULT_KEEP);
-        let (name, socket) = (self.name, quote(self.socket));
-        format!(
-            "\
-# How mariasnap snapshots target {name}. Every key is optional. Written by \"mariasnap setup {name}\".
-
-[database]
-# The server's unix socket. The account is known by its uid, so there is no password here.
-socket = {socket}
-user = \"{user}\"
-# connect_timeout = \"5s\"
-
-[lock]
-# auto takes the strictest lock that the server offers: exact (BACKUP STAGE, MariaDB 10.4 and later) or ftwrl.
-# strategy = \"auto\"
-# From the first lock statement until the lock is held; after that the run fails and nothing is taken.
-# max_wait = \"10s\"
-# How long commits may stand still; after that the lock is let go and nothing is taken.
-# max_hold = \"15s\"
-
-[keep]
-# Consistent snapshots kept; older ones are destroyed after each run. Without this key all are kept.
-last = {keep}
-",
-            user = super::rule::USER,
-        )
-    }
-}
-
-fn present_keep(present: &Table) -> Option<NonZeroU32> {
-    let last = present.get("keep")?.get("last")?.as_integer()?;
-    u32::try_from(last).ok().and_then(NonZeroU32::new)
-}
-
 /// The timer's drop-in.
 pub(crate) fn timer(calendar: &str) -> String {
     format!("# Written by \"mariasnap setup --on-calendar\".\n[Timer]\nOnCalendar=\nOnCalendar={calendar}\n")
+}
+
+/// What becomes of the timer's drop-in. An option that the admin gave isn't passed over in silence.
+pub(crate) fn planned_timer(
+    path: PathBuf,
+    calendar: &str,
+    present: Option<String>,
+    force: bool,
+) -> Result<Planned, SetupError> {
+    let mut planned = Planned::new(path, timer(calendar), present, force, same_text);
+    let (Change::Keep, Some(present)) = (planned.change, &planned.present) else {
+        return Ok(planned);
+    };
+    let last = present.lines().last().and_then(|line| line.strip_prefix("OnCalendar="));
+    if last.is_none_or(|before| timer(before) != *present) {
+        return Err(SetupError::Kept {
+            path: planned.path,
+            why: format!(
+                "nothing was done, --on-calendar neither, as the file isn't what setup wrote; let it read \
+                 \"OnCalendar={calendar}\", or let --force replace it"
+            ),
+        });
+    }
+    planned.change = Change::Replace;
+    Ok(planned)
 }
 
 /// A file that setup wants, beside what is there.
@@ -126,6 +92,8 @@ pub(crate) enum Change {
     Extend,
     /// It is as wanted.
     Unchanged,
+    /// It has settings beyond what setup would write, and nothing that setup would replace.
+    Own,
     /// It differs, and stays as the admin has it.
     Keep,
     /// It differs, and is replaced once a copy is made.
@@ -161,14 +129,6 @@ impl Planned {
     }
 }
 
-/// Two texts that are TOML and mean the same; comments and order don't matter.
-pub(crate) fn same_toml(a: &str, b: &str) -> bool {
-    match (a.parse::<Table>(), b.parse::<Table>()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => a == b,
-    }
-}
-
 /// Two texts that are the same to the byte.
 pub(crate) fn same_text(a: &str, b: &str) -> bool {
     a == b
@@ -178,64 +138,15 @@ pub(crate) fn same_text(a: &str, b: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn rendered(keep: Option<u32>, present: Option<&str>) -> String {
-        let name = TargetName::parse("main").unwrap();
-        let file = TargetFile {
-            name: &name,
-            socket: "/run/other/mysqld.sock",
-            keep: keep.and_then(NonZeroU32::new),
-        };
-        file.render(present.map(|text| text.parse().unwrap()).as_ref())
-    }
-
-    fn load(text: &str) -> config::Settings {
-        let root = tempfile::tempdir().unwrap();
-        let name = TargetName::parse("main").unwrap();
-        let path = config::target_file(root.path(), &name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-        config::load(root.path(), &name).unwrap()
-    }
-
     #[test]
-    fn the_targets_file_is_what_the_locker_reads() {
-        let settings = load(&rendered(Some(7), None));
-        assert_eq!(settings.keep_last, NonZeroU32::new(7));
-        assert_eq!(settings.database.user, "mariasnap");
-        let socket = config::Endpoint::Socket("/run/other/mysqld.sock".into());
-        assert_eq!(settings.database.endpoint, socket);
-    }
-
-    #[test]
-    fn the_commented_keys_are_the_lockers_defaults() {
-        let text = rendered(None, None);
-        let uncommented: Vec<_> = text
-            .lines()
-            .map(|line| {
-                line.strip_prefix("# ")
-                    .filter(|rest| rest.contains(" = \""))
-                    .unwrap_or(line)
-            })
-            .collect();
-        assert_eq!(uncommented.iter().filter(|line| line.contains(" = ")).count(), 7);
-        let (as_is, spelled_out) = (load(&text), load(&uncommented.join("\n")));
-        assert_eq!(spelled_out.lock, as_is.lock);
-        assert_eq!(spelled_out.database.connect_timeout, as_is.database.connect_timeout);
-    }
-
-    #[test]
-    fn what_was_said_before_still_holds() {
-        assert_eq!(load(&rendered(None, None)).keep_last, NonZeroU32::new(10));
-        let first = rendered(Some(3), None);
-        assert_eq!(rendered(None, Some(&first)), first);
-        assert_eq!(load(&rendered(Some(5), Some(&first))).keep_last, NonZeroU32::new(5));
-    }
-
-    #[test]
-    fn comments_are_no_difference_in_toml() {
-        assert!(same_toml("# a\nx = 1\n", "x = 1"));
-        assert!(!same_toml("x = 1", "x = 2"));
-        assert!(!same_toml("x = ", "x = 1"));
+    fn a_new_calendar_replaces_only_what_setup_wrote() {
+        let over = |present: &str, force| planned_timer("/t".into(), "hourly", Some(present.to_owned()), force);
+        assert_eq!(over(&timer("hourly"), false).unwrap().change, Change::Unchanged);
+        assert_eq!(over(&timer("daily"), false).unwrap().change, Change::Replace);
+        let edited = timer("daily") + "RandomizedDelaySec=1h\n";
+        let error = over(&edited, false).unwrap_err().to_string();
+        assert!(error.contains("OnCalendar=hourly"), "{error}");
+        assert_eq!(over(&edited, true).unwrap().change, Change::Replace);
     }
 
     #[test]

@@ -61,32 +61,36 @@ pub(crate) fn merge(present: Option<&str>, wanted: &Target, force: bool) -> Resu
     let before: Table = text
         .parse()
         .map_err(|e: toml::de::Error| HelperFileError::Syntax(e.to_string()))?;
-    check_clash(&before, wanted)?;
-    let Some(entry) = before
+    let entry = before
         .get("targets")
-        .and_then(|targets| targets.get(wanted.name.as_str()))
-    else {
+        .and_then(|targets| targets.get(wanted.name.as_str()));
+    let Some(entry) = entry else {
+        check_clash(&before, wanted)?;
         let text = append(text, &before, wanted)?;
-        let change = if present.is_some() {
-            Change::Extend
-        } else {
-            Change::Create
+        let change = match present {
+            Some(_) => Change::Extend,
+            None => Change::Create,
         };
         return Ok(merged(text, change, wanted, String::new()));
     };
-    let kept = parse_entry(entry, &wanted.name);
-    match kept {
-        Ok(kept) if kept == *wanted => Ok(merged(text.to_owned(), Change::Unchanged, wanted, String::new())),
-        Ok(kept) if !force => {
-            let difference = diff(&render(&kept), &render(wanted));
-            Ok(merged(text.to_owned(), Change::Keep, &kept, difference))
-        }
-        Err(error) if !force => Err(error),
-        _ => {
-            let text = append(&without(text, &wanted.name), &remaining(&before, &wanted.name), wanted)?;
-            Ok(merged(text, Change::Replace, wanted, String::new()))
-        }
+    let kept = parse_entry(entry, &wanted.name)?;
+    // Setup has no opinion on these two, so what the admin chose isn't a difference, and --force doesn't lower it.
+    let wanted = &Target {
+        prefix: kept.prefix.clone(),
+        min_keep: kept.min_keep,
+        ..wanted.clone()
+    };
+    if kept != *wanted && !force {
+        check_clash(&before, &kept)?;
+        let difference = diff(&render(&kept), &render(wanted));
+        return Ok(merged(text.to_owned(), Change::Keep, &kept, difference));
     }
+    check_clash(&before, wanted)?;
+    if kept == *wanted {
+        return Ok(merged(text.to_owned(), Change::Unchanged, wanted, String::new()));
+    }
+    let text = append(&without(text, &wanted.name), &remaining(&before, &wanted.name), wanted)?;
+    Ok(merged(text, Change::Replace, wanted, String::new()))
 }
 
 fn merged(text: String, change: Change, effective: &Target, difference: String) -> Merged {

@@ -37,11 +37,38 @@ fn others_and_comments_survive() {
 
 #[test]
 fn an_edited_entry_is_kept_and_told() {
-    let file = "[targets.main]\ndatasets = [{ name = \"tank/mysql\" }]\nmin_keep = 3\n";
+    let file = "[targets.main]\ndatasets = [{ name = \"tank/mysql\" }, { name = \"tank/www\" }]\nmin_keep = 3\n";
     let merged = merge(Some(file), &wanted(&["tank/mysql"]), false).unwrap();
     assert_eq!((merged.change, merged.text.as_str()), (Change::Keep, file));
     assert_eq!(merged.effective.min_keep, 3);
-    assert_eq!(merged.difference, "- min_keep = 3\n+ min_keep = 1\n");
+    assert_eq!(merged.difference, "-     { name = \"tank/www\", children = false },\n");
+}
+
+#[test]
+fn force_lowers_no_guard() {
+    let file = "[targets.main]\ndatasets = [{ name = \"tank/old\" }]\nprefix = \"mine\"\nmin_keep = 3\n";
+    let merged = merge(Some(file), &wanted(&["tank/mysql"]), true).unwrap();
+    assert_eq!(merged.change, Change::Replace);
+    assert_eq!(
+        (merged.effective.prefix.as_str(), merged.effective.min_keep),
+        ("mine", 3)
+    );
+    let broken = file.replace("min_keep = 3", "min_keep = \"3\"");
+    assert!(matches!(
+        merge(Some(&broken), &wanted(&["tank/mysql"]), true),
+        Err(HelperFileError::Entry(..))
+    ));
+}
+
+#[test]
+fn a_second_target_may_share_a_dataset_under_its_own_prefix() {
+    let file = "[targets.other]\ndatasets = [{ name = \"tank/mysql\" }]\n[targets.main]\n\
+                datasets = [{ name = \"tank/mysql\" }]\nprefix = \"own\"\n";
+    let merged = merge(Some(file), &wanted(&["tank/mysql"]), false).unwrap();
+    assert_eq!(merged.change, Change::Unchanged);
+    let clash = file.replace("\"own\"", "\"mariasnap\"");
+    let error = merge(Some(&clash), &wanted(&["tank/mysql"]), false).unwrap_err();
+    assert!(matches!(error, HelperFileError::Clash(..)), "{error}");
 }
 
 #[test]

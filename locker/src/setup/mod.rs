@@ -24,6 +24,8 @@ mod rule;
 mod server;
 mod show;
 mod target;
+mod target_file;
+mod target_text;
 mod units;
 mod write;
 

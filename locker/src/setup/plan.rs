@@ -8,12 +8,13 @@ use super::account::{self, Account, AccountPlan};
 use super::advice::{self, Properties};
 use super::args::Args;
 use super::error::SetupError;
-use super::files::{Change, Paths, Planned, TargetFile, same_text, same_toml, timer};
-use super::helper_file;
+use super::files::{Change, Paths, Planned, planned_timer};
+use super::helper_file::{self, Merged};
 use super::layout::{Layout, uncovered};
 use super::rule;
 use super::server::{Variables, Version};
 use super::target::Target;
+use super::target_file::TargetFile;
 use super::units::State;
 
 /// Everything that setup has read.
@@ -93,6 +94,29 @@ pub(crate) fn make(args: &Args, paths: &Paths, survey: Survey) -> Result<Plan, S
     let wanted = wanted(args, layout).map_err(|error| SetupError::Refused(error.to_string()))?;
     let merged = helper_file::merge(present.helper.as_deref(), &wanted, args.force)
         .map_err(|error| SetupError::helper_file(paths.helper.clone(), error))?;
+    check_entry(args, paths, layout, &merged)?;
+    let helper = Planned {
+        path: paths.helper.clone(),
+        wanted: merged.text,
+        present: present.helper.clone(),
+        change: merged.change,
+    };
+    Ok(Plan {
+        target_file: target_file(args, paths, &survey)?,
+        rule: rule::planned(paths.rule.clone(), &merged.effective, present.rule.clone(), args.force)?,
+        timer: timer(args, paths, present)?,
+        helper,
+        helper_difference: merged.difference,
+        target: merged.effective,
+        account: account::plan(survey.version, survey.account.as_ref(), survey.plugin_ready),
+        advice: advice::advise(layout, &survey.properties, &survey.variables),
+        units: survey.units,
+        warnings: survey.layout.warnings,
+    })
+}
+
+/// A kept entry must hold all that the server needs, and be what the admin asks for this time, if anything.
+fn check_entry(args: &Args, paths: &Paths, layout: &Layout, merged: &Merged) -> Result<(), SetupError> {
     if let Some(need) = uncovered(&merged.effective.members, &layout.needs) {
         return Err(SetupError::HelperFile {
             path: paths.helper.clone(),
@@ -103,27 +127,18 @@ pub(crate) fn make(args: &Args, paths: &Paths, survey: Survey) -> Result<Plan, S
             ),
         });
     }
-    let helper = Planned {
-        path: paths.helper.clone(),
-        wanted: merged.text,
-        present: present.helper.clone(),
-        change: merged.change,
-    };
-    Ok(Plan {
-        target_file: target_file(args, paths, &survey),
-        rule: rule::planned(paths.rule.clone(), &merged.effective, present.rule.clone(), args.force)?,
-        timer: args
-            .on_calendar
-            .as_ref()
-            .map(|spec| compared(paths.timer.clone(), timer(spec.as_str()), present.timer.clone(), args)),
-        helper,
-        helper_difference: merged.difference,
-        target: merged.effective,
-        account: account::plan(survey.version, survey.account.as_ref(), survey.plugin_ready),
-        advice: advice::advise(layout, &survey.properties, &survey.variables),
-        units: survey.units,
-        warnings: survey.layout.warnings,
-    })
+    if merged.change == Change::Keep && !args.datasets.is_empty() {
+        return Err(SetupError::HelperFile {
+            path: paths.helper.clone(),
+            why: format!(
+                "nothing was done, --dataset neither, as [targets.{}] names other datasets: {}; change the entry, or let \
+                 --force replace it",
+                args.target,
+                merged.effective.detail()
+            ),
+        });
+    }
+    Ok(())
 }
 
 fn wanted(args: &Args, layout: &Layout) -> Result<Target, IdError> {
@@ -135,20 +150,22 @@ fn wanted(args: &Args, layout: &Layout) -> Result<Target, IdError> {
     })
 }
 
-fn target_file(args: &Args, paths: &Paths, survey: &Survey) -> Planned {
+fn target_file(args: &Args, paths: &Paths, survey: &Survey) -> Result<Planned, SetupError> {
     let file = TargetFile {
         name: &args.target,
         socket: &survey.socket.to_string_lossy(),
+        socket_named: args.socket.is_some(),
         keep: args.keep_last,
     };
-    let present = survey.present.target.clone();
-    let table = present.as_deref().and_then(|text| text.parse().ok());
-    let wanted = file.render(table.as_ref());
-    Planned::new(paths.target.clone(), wanted, present, args.force, same_toml)
+    file.planned(paths.target.clone(), survey.present.target.clone(), args.force)
 }
 
-fn compared(path: PathBuf, wanted: String, present: Option<String>, args: &Args) -> Planned {
-    Planned::new(path, wanted, present, args.force, same_text)
+fn timer(args: &Args, paths: &Paths, present: &Present) -> Result<Option<Planned>, SetupError> {
+    let planned = args
+        .on_calendar
+        .as_ref()
+        .map(|spec| planned_timer(paths.timer.clone(), spec.as_str(), present.timer.clone(), args.force));
+    planned.transpose()
 }
 
 impl Change {
@@ -158,6 +175,7 @@ impl Change {
             Self::Create => "to be created",
             Self::Extend => "to get this target's entry, the rest stays",
             Self::Unchanged => "unchanged",
+            Self::Own => "has settings of its own, which are kept",
             Self::Keep => "differs and is kept; --force replaces it",
             Self::Replace => "differs and is to be replaced, after a copy",
         }

@@ -128,3 +128,18 @@ fn a_calendar_is_only_written_when_given() {
         timer.wanted
     );
 }
+
+#[test]
+fn an_option_given_later_is_done_or_refused() {
+    let first = written(&plan("--on-calendar daily", false, Present::default()).unwrap());
+    let second = plan("--keep-last 48 --on-calendar hourly", false, first).unwrap();
+    assert!(second.target_file.wanted.contains("last = 48"));
+    assert_eq!(second.target_file.change, Change::Replace);
+    assert_eq!(second.timer.unwrap().change, Change::Replace);
+    let present = Present {
+        helper: Some("[targets.main]\ndatasets = [{ name = \"tank\", children = true }]\n".to_owned()),
+        ..Present::default()
+    };
+    let error = plan("--dataset tank/mysql", false, present).unwrap_err().to_string();
+    assert!(error.contains("--dataset neither"), "{error}");
+}
