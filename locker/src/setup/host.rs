@@ -4,13 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::SetupError;
 use super::layout::Located;
 use super::mounts::{Mounts, mount_id};
 use super::program;
-use super::server::{Place, Purpose};
+use super::server::Place;
 use super::target::Member;
 
 /// Only root may write what setup writes.
@@ -47,39 +47,6 @@ pub(crate) fn locate(place: &Place) -> Result<Located, SetupError> {
         path,
         mount,
     })
-}
-
-/// Databases and tables that live elsewhere: linked directories, linked files in a database's directory, and the
-/// targets of InnoDB's `.isl` files. A link that leads nowhere holds no data.
-pub(crate) fn linked(datadir: &Path) -> Result<Vec<Place>, SetupError> {
-    let mut found = Vec::new();
-    for entry in list(datadir)? {
-        if entry.is_symlink() {
-            found.extend(fs::canonicalize(&entry).ok().filter(|path| path.is_dir()));
-        } else if entry.is_dir() {
-            found.extend(list(&entry)?.iter().filter_map(|file| end_of_link(file)));
-        }
-    }
-    let place = |path| Place {
-        purpose: Purpose::Linked,
-        path,
-    };
-    Ok(found.into_iter().map(place).collect())
-}
-
-fn end_of_link(file: &Path) -> Option<PathBuf> {
-    if file.is_symlink() {
-        return fs::canonicalize(file).ok();
-    }
-    let is_isl = file.extension().is_some_and(|extension| extension == "isl");
-    let text = is_isl.then(|| fs::read_to_string(file).ok()).flatten()?;
-    fs::canonicalize(text.trim()).ok()
-}
-
-fn list(directory: &Path) -> Result<Vec<PathBuf>, SetupError> {
-    fs::read_dir(directory)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
-        .map_err(SetupError::file("list", directory))
 }
 
 /// A file's text, if there is a file.

@@ -166,7 +166,7 @@ fn needs_of_places(
 }
 
 /// What is mounted inside the data directory. Snapshots that ZFS mounts by itself below `.zfs` don't count, nor does
-/// a mount for temporary files.
+/// a mount for temporary files and nothing else.
 fn needs_below(
     data_place: &Located,
     mounts: &Mounts,
@@ -176,7 +176,7 @@ fn needs_below(
     let mut needs = Vec::new();
     for mount in mounts.below(&data_place.path) {
         let is_snapshot = mount.fs_type == "zfs" && mount.source.contains('@');
-        if is_snapshot || tmpdir.is_some_and(|tmpdir| tmpdir.starts_with(&mount.point)) {
+        if is_snapshot || tmpdir.is_some_and(|tmpdir| tmpdir == mount.point) {
             continue;
         }
         let place = Located {

@@ -77,6 +77,13 @@ fn children_mounted_in_the_data_directory_belong_to_it() {
 }
 
 #[test]
+fn a_mount_that_holds_more_than_temporary_files_is_no_exception() {
+    let places = [at(Purpose::Data, "/srv/db/mysql", 5)];
+    assert!(run(&places, &[], Some("/srv/db/mysql/tmp/mysql")).is_err());
+    assert!(run(&places, &[], Some("/srv/db/mysql/tmp/")).is_ok());
+}
+
+#[test]
 fn another_file_system_in_the_data_directory_is_an_error() {
     let error = run(&[at(Purpose::Data, "/srv/db/mysql", 5)], &[], None).unwrap_err();
     assert!(

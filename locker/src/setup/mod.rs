@@ -16,6 +16,7 @@ mod helper_file;
 mod host;
 mod layout;
 mod layout_error;
+mod links;
 mod mounts;
 mod options;
 mod plan;
@@ -29,6 +30,7 @@ mod target_text;
 mod units;
 mod write;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 pub use args::Args;
@@ -38,7 +40,9 @@ use crate::database::Session;
 use advice::Properties;
 use console::{say, warn};
 use files::Paths;
+use layout::Located;
 use plan::{Plan, Present, Survey};
+use server::{Place, Variables};
 
 /// Sets up one target. Nothing is changed before everything has been checked, nor with `--dry-run`; a run that was cut
 /// short is carried on by the next one.
@@ -74,16 +78,7 @@ async fn survey(args: &Args, paths: &Paths, session: &mut Session, socket: &Path
         socket: socket.to_owned(),
         what: "datadir",
     })?;
-    let mut located = places.iter().map(host::locate).collect::<Result<Vec<_>, _>>()?;
-    for place in located
-        .first()
-        .map(|data| host::linked(&data.path))
-        .transpose()?
-        .into_iter()
-        .flatten()
-    {
-        located.push(host::locate(&place)?);
-    }
+    let located = located(&places, &variables)?;
     let tmpdir = variables.get("tmpdir").map(Path::new);
     let layout = layout::layout(&located, &host::mounts()?, &args.datasets, tmpdir)?;
     Ok(Survey {
@@ -97,6 +92,24 @@ async fn survey(args: &Args, paths: &Paths, session: &mut Session, socket: &Path
         layout,
         variables,
     })
+}
+
+/// Where the server's places are, and what links in them lead to.
+fn located(places: &[Place], variables: &Variables) -> Result<Vec<Located>, SetupError> {
+    let mut located = places.iter().map(host::locate).collect::<Result<Vec<_>, _>>()?;
+    let mut ends = match located.first() {
+        Some(data) => links::linked(&data.path)?,
+        None => Vec::new(),
+    };
+    let directories: BTreeSet<_> = located.iter().map(|place| &place.path).collect();
+    let own = server::own_files(variables);
+    for directory in directories {
+        ends.extend(links::linked_files(directory, &own)?);
+    }
+    for end in &ends {
+        located.push(host::locate(end)?);
+    }
+    Ok(located)
 }
 
 /// The datasets' properties; as they only serve advice, setup goes on without.

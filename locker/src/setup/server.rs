@@ -158,6 +158,15 @@ fn system_files(setting: &str) -> impl Iterator<Item = &str> {
         .filter(|file| !file.is_empty())
 }
 
+/// What the names of the server's own files start with where its settings say so.
+pub(crate) fn own_files(variables: &Variables) -> Vec<String> {
+    let name = |path: &str| Some(Path::new(path).file_name()?.to_string_lossy().into_owned());
+    let system = system_files(variables.get("innodb_data_file_path").unwrap_or_default()).filter_map(name);
+    let binlog = variables.get("log_bin_basename").and_then(name);
+    // The dot keeps a base name of one letter, say, from standing for every file.
+    system.chain(binlog.map(|name| format!("{name}."))).collect()
+}
+
 fn parent(file: &Path) -> PathBuf {
     file.parent().unwrap_or(file).to_owned()
 }
@@ -210,6 +219,16 @@ mod tests {
                 (Purpose::Binlog, "/srv/binlog"),
             ]
         );
+    }
+
+    #[test]
+    fn the_servers_own_files_have_the_names_that_it_says() {
+        let names = own_files(&variables(&[
+            ("innodb_data_file_path", "main:12M;more/second:1G:autoextend"),
+            ("log_bin_basename", "/srv/binlog/log"),
+        ]));
+        assert_eq!(names, ["main", "second", "log."]);
+        assert!(own_files(&variables(&[])).is_empty());
     }
 
     #[test]
