@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long = "dataset", value_name = "NAME")]
     pub(super) datasets: Vec<Member>,
     /// The server's unix socket [default: /run/mysqld/mysqld.sock]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = absolute)]
     pub(super) socket: Option<PathBuf>,
     /// Option file with the user and password of an administrator, where root can't log in through the socket.
     #[arg(long, value_name = "PATH")]
@@ -52,6 +52,15 @@ pub struct Args {
     /// Replace what differs, after a copy to FILE.bak-TIME.
     #[arg(long)]
     pub(super) force: bool,
+}
+
+/// The path goes into the target's configuration, whose readers have other working directories.
+fn absolute(text: &str) -> Result<PathBuf, &'static str> {
+    let path = PathBuf::from(text);
+    match path.is_absolute() {
+        true => Ok(path),
+        false => Err("not an absolute path"),
+    }
 }
 
 /// A calendar expression; of one line, so that it can't add anything to a unit file.
@@ -104,10 +113,12 @@ mod tests {
             "setup a/b",
             "setup --dataset tank@x",
             "setup --keep-last 0",
+            "setup --socket run/mysqld.sock",
             "setup --no-timer --on-calendar daily",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
+        assert!(parse("setup --socket /run/mysqld.sock").is_ok());
         assert!("daily\nOnBootSec=1".parse::<Calendar>().is_err());
         assert!("  ".parse::<Calendar>().is_err());
         assert!("Mon..Fri *-*-* 02:30:00 Europe/Berlin".parse::<Calendar>().is_ok());

@@ -57,6 +57,7 @@ pub async fn run(args: Args) -> Result<(), SetupError> {
     show::survey(&args, &survey);
     let plan = plan::make(&args, &paths, survey)?;
     show::plan(&args, &plan);
+    write::require_no_links(plan.files())?;
     if args.dry_run {
         show::in_full(&args, &plan);
         session.close().await;
