@@ -162,3 +162,31 @@ async fn bytes_that_are_no_text_are_refused() {
     assert!(length == 0 || answer[1] == 3, "an error message or the end");
     assert!(world.record().is_empty());
 }
+
+/// 30 MiB to each of the helper's connections to the bus, which itself lets more through.
+#[tokio::test]
+async fn a_long_message_on_the_bus_is_thrown_away_and_the_next_one_answered() {
+    let world = World::usual().await;
+    let client = world.bus().await;
+    let bus = zbus::fdo::DBusProxy::new(&client).await.unwrap();
+    let body = "x".repeat(30 << 20);
+    let mut reached = 0;
+    for name in bus.list_names().await.unwrap() {
+        let is_unique = name.starts_with(':');
+        if is_unique && bus.get_connection_unix_process_id(name.clone().into()).await == Ok(world.helper_pid()) {
+            let signal = Message::signal("/", INTERFACE, "Long").destination(name);
+            client.send(&signal.build(&body).unwrap()).await.unwrap();
+            reached += 1;
+        }
+    }
+    let call = Message::method_call(OBJECT_PATH, "ListSnapshots").destination(BUS_NAME);
+    let call = call.interface(INTERFACE).build(&body).unwrap();
+    client.send(&call).await.unwrap();
+    let helper = mariasnap_tests::private_bus::proxy(&client).await;
+    helper.list_snapshots("main").await.unwrap();
+    assert_eq!(reached, 2);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", world.helper_pid())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 28 << 10, "{peak} kB");
+}

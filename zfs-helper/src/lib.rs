@@ -8,6 +8,7 @@
 pub mod args;
 mod audit;
 mod authority;
+mod bus;
 mod caller;
 pub mod config;
 mod core;

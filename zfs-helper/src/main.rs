@@ -18,6 +18,8 @@ const EXIT_CONFIG: u8 = 3;
 /// How long a caller waits for a pool.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+const SYSTEM_BUS: &str = "/run/dbus/system_bus_socket";
+
 fn main() -> ExitCode {
     let text = match args::parse(std::env::args_os().skip(1)) {
         Ok(Command::Serve(path)) => return run(&path),
@@ -61,7 +63,7 @@ fn start(settings: Settings) -> Result<(), Box<dyn Error>> {
     })?;
     privilege::drop_all()?;
     let listener = listenfd::ListenFd::from_env().take_unix_listener(0)?;
-    let (bus, limits) = (None, Limits::default());
+    let (bus, limits) = (SYSTEM_BUS.into(), Limits::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(serve(Wiring {
         settings,

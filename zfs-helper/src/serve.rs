@@ -1,6 +1,7 @@
 //! From the bus connection to the idle exit.
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,6 @@ use mariasnap_dbus::limits::TICKET_LIFETIME;
 use mariasnap_dbus::names::{BUS_NAME, OBJECT_PATH};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use zbus::connection::Builder;
 use zbus::fdo::RequestNameFlags;
 
 use crate::authority::Authority;
@@ -64,8 +64,8 @@ pub struct Wiring {
     pub pools: Pools,
     /// Where peers connect, if systemd passed a socket.
     pub listener: Option<std::os::unix::net::UnixListener>,
-    /// The bus to serve on and to ask polkit on; `None` for the system bus.
-    pub bus: Option<zbus::Address>,
+    /// Socket of the bus to serve on and to ask polkit on.
+    pub bus: PathBuf,
     /// How long things may take.
     pub limits: Limits,
 }
@@ -90,13 +90,14 @@ pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
     let limits = wiring.limits.clone();
     // Long enough for the most patient question; each question has its own, shorter limit.
     let timeout = limits.interactive + limits.polkit;
-    let connect = || match wiring.bus.clone() {
-        Some(address) => Builder::address(address).method_timeout(timeout).build(),
-        None => Builder::system().method_timeout(timeout).build(),
-    };
     // Two connections, so that a queue full of requests can't hold up polkit's answers, and so that nothing but
     // requests under way keeps the first one open when we leave.
-    let (bus, questions) = (connect().await?, connect().await?);
+    let (bus, questions) = (
+        crate::bus::connect(&wiring.bus, false).await?,
+        crate::bus::connect(&wiring.bus, true).await?,
+    );
+    let bus = bus.method_timeout(timeout).build().await?;
+    let questions = questions.method_timeout(timeout).build().await?;
     let core = Arc::new(Core {
         settings: wiring.settings,
         authority: Authority::new(&questions, limits.polkit, limits.interactive).await?,

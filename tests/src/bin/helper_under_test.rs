@@ -43,8 +43,7 @@ fn main() {
         Some(_) => None,
         None => Some(std::os::unix::net::UnixListener::bind(directory.join("peer")).unwrap()),
     };
-    let bus = format!("unix:path={}", directory.join("bus").display());
-    let bus = Some(bus.as_str().try_into().unwrap());
+    let bus = directory.join("bus");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

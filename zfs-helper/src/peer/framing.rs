@@ -16,7 +16,8 @@ use zbus::export::async_trait::async_trait;
 /// Requests of one connection that may be unanswered; reading waits then.
 const MAX_UNANSWERED: usize = 4;
 
-const HEADER_BYTES: usize = 16;
+/// Length of what every message begins with.
+pub(crate) const HEADER_BYTES: usize = 16;
 const METHOD_CALL: u8 = 1;
 const NO_REPLY_EXPECTED: u8 = 1;
 
@@ -118,42 +119,33 @@ impl WriteHalf for Writer {
     }
 }
 
-/// Bytes of the message that come after its fixed header.
-fn length_after(header: &[u8; HEADER_BYTES]) -> io::Result<usize> {
-    let refused = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidData, format!("message: {why}")));
-    let [
-        endian,
-        kind,
-        flags,
-        _version,
-        b0,
-        b1,
-        b2,
-        b3,
-        _,
-        _,
-        _,
-        _,
-        f0,
-        f1,
-        f2,
-        f3,
-    ] = *header;
+/// Length of the whole message that begins like this.
+pub(crate) fn message_bytes(header: &[u8; HEADER_BYTES]) -> io::Result<u64> {
+    let [endian, _, _, _, b0, b1, b2, b3, _, _, _, _, f0, f1, f2, f3] = *header;
     let number: fn([u8; 4]) -> u32 = match endian {
         b'l' => u32::from_le_bytes,
         b'B' => u32::from_be_bytes,
-        _ => return refused("neither endianness"),
+        _ => return Err(refused("neither endianness")),
     };
-    if kind != METHOD_CALL || flags & NO_REPLY_EXPECTED != 0 {
-        return refused("not a call that expects an answer");
-    }
     let (body, fields) = (u64::from(number([b0, b1, b2, b3])), u64::from(number([f0, f1, f2, f3])));
-    let rest = fields.next_multiple_of(8) + body;
-    match usize::try_from(rest) {
-        Ok(0) => refused("no fields"),
-        Ok(rest) if rest + HEADER_BYTES <= MAX_MESSAGE_BYTES => Ok(rest),
-        _ => refused("too long"),
+    Ok(HEADER_BYTES as u64 + fields.next_multiple_of(8) + body)
+}
+
+/// Bytes of a request that come after its fixed header.
+fn length_after(header: &[u8; HEADER_BYTES]) -> io::Result<usize> {
+    let [_, kind, flags, ..] = *header;
+    if kind != METHOD_CALL || flags & NO_REPLY_EXPECTED != 0 {
+        return Err(refused("not a call that expects an answer"));
     }
+    match usize::try_from(message_bytes(header)?) {
+        Ok(HEADER_BYTES) => Err(refused("no fields")),
+        Ok(length) if length <= MAX_MESSAGE_BYTES => Ok(length - HEADER_BYTES),
+        _ => Err(refused("too long")),
+    }
+}
+
+fn refused(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("message: {why}"))
 }
 
 #[cfg(test)]

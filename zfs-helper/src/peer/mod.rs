@@ -1,7 +1,7 @@
 //! The way in for the locker: plain D-Bus over a unix socket, with no bus in between.
 #![forbid(unsafe_code)]
 
-mod framing;
+pub(crate) mod framing;
 mod handshake;
 
 use std::sync::Arc;
