@@ -45,6 +45,11 @@ impl Deadline {
         }
     }
 
+    /// How long it is until then.
+    pub fn remaining(self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+
     /// Whichever comes first.
     pub fn earlier(self, other: Self) -> Self {
         if other.at < self.at { other } else { self }

@@ -32,15 +32,31 @@ pub enum Take {
     DieForGood,
 }
 
+/// What `SyncPool` does.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum SyncPool {
+    /// Syncs at once.
+    #[default]
+    Succeed,
+    /// Answers later.
+    AnswerAfter(Duration),
+    /// Answers `StorageFailed`.
+    Fail,
+}
+
 /// What it is told and what it saw.
 #[derive(Debug, Default)]
 pub struct State {
     /// What `TakeSnapshot` does.
     pub take: Take,
+    /// What `SyncPool` does.
+    pub sync: SyncPool,
     /// `PrepareSnapshot` answers `NotAuthorized`.
     pub refuse_prepare: bool,
     /// `ConfirmSnapshot` drops the connection this many times before it works.
     pub confirm_dies: u32,
+    /// Whether `ConfirmSnapshot` marks the snapshot before it drops the connection.
+    pub confirm_works_before_it_dies: bool,
     /// Outcomes that `DestroySnapshots` answers instead of destroying, by name.
     pub outcomes: BTreeMap<String, Outcome>,
     /// What there is.
@@ -215,6 +231,18 @@ impl Interface {
         cut
     }
 
+    fn mark(&self, name: &str, guid: u64, properties: BTreeMap<String, String>) -> Result<(), HelperError> {
+        let mut state = self.state.lock().unwrap();
+        let found = state
+            .snapshots
+            .iter_mut()
+            .find(|s| s.name == name && s.guid == guid && s.property(STATE) == Some(STATE_UNPROVEN));
+        let found = found.ok_or_else(|| HelperError::NoSuchSnapshot("none of that name and guid".to_owned()))?;
+        found.properties.extend(properties);
+        found.properties.insert(STATE.to_owned(), STATE_CONSISTENT.to_owned());
+        Ok(())
+    }
+
     /// Ends every connection, as the end of the process would.
     async fn die(&self) -> HelperError {
         let connections = std::mem::take(&mut self.state.lock().unwrap().connections);
@@ -250,8 +278,15 @@ impl Interface {
     }
 
     async fn sync_pool(&self, _ticket: &str) -> Result<(), HelperError> {
-        drop(self.called("SyncPool"));
-        Ok(())
+        let sync = self.called("SyncPool").sync;
+        match sync {
+            SyncPool::Succeed => Ok(()),
+            SyncPool::AnswerAfter(delay) => {
+                tokio::time::sleep(delay).await;
+                Ok(())
+            }
+            SyncPool::Fail => Err(HelperError::StorageFailed("I/O error".to_owned())),
+        }
     }
 
     async fn take_snapshot(&self, _ticket: &str, properties: BTreeMap<String, String>) -> Result<Cut, HelperError> {
@@ -292,15 +327,11 @@ impl Interface {
             state.confirm_dies = state.confirm_dies.saturating_sub(1);
             dies
         };
-        if dies {
+        if dies && !self.state.lock().unwrap().confirm_works_before_it_dies {
             return Err(self.die().await);
         }
-        let mut state = self.state.lock().unwrap();
-        let found = state.snapshots.iter_mut().find(|s| s.name == name && s.guid == guid);
-        let found = found.ok_or_else(|| HelperError::NoSuchSnapshot("none of that name and guid".to_owned()))?;
-        found.properties.extend(properties);
-        found.properties.insert(STATE.to_owned(), STATE_CONSISTENT.to_owned());
-        Ok(())
+        self.mark(name, guid, properties)?;
+        if dies { Err(self.die().await) } else { Ok(()) }
     }
 
     async fn list_snapshots(&self, _target: &str) -> Result<Vec<Snapshot>, HelperError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mariasnap_dbus::Outcome;
 use mariasnap_dbus::properties::{STATE_CONSISTENT, STATE_UNPROVEN};
-use mariasnap_tests::fake_helper::{NAME, Take, snapshot};
+use mariasnap_tests::fake_helper::{NAME, SyncPool, Take, snapshot};
 use mariasnap_tests::locker::{Ended, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,6 +36,21 @@ async fn a_refusal_comes_before_any_lock() {
     let log = std::fs::read_to_string(world.server.dir().join("data/general")).unwrap();
     assert!(log.contains("SHOW VARIABLES"), "it did log in: {log}");
     assert!(!log.contains("BACKUP STAGE") && !log.contains("FLUSH"), "{log}");
+}
+
+#[tokio::test]
+async fn a_pool_that_isnt_synced_costs_nothing_but_a_warning() {
+    for (sync, why) in [
+        (SyncPool::AnswerAfter(20 * SECOND), "lock.max_wait"),
+        (SyncPool::Fail, "I/O error"),
+    ] {
+        let world = World::new("[lock]\nmax_wait = \"3s\"", &[]).await;
+        world.helper.state().sync = sync;
+        let ended = world.snapshot().end().await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        let warning = ended.json()["warnings"][0].as_str().unwrap().to_owned();
+        assert!(warning.contains("wasn't synced") && warning.contains(why), "{warning}");
+    }
 }
 
 #[tokio::test]
@@ -79,6 +94,18 @@ async fn a_helper_that_dies_after_the_proof_is_asked_again() {
     let ended = world.snapshot().end().await;
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(world.helper.listing(), [(NAME.to_owned(), STATE_CONSISTENT.to_owned())]);
+}
+
+#[tokio::test]
+async fn a_confirmation_whose_answer_is_lost_counts() {
+    for dies in 1..3 {
+        let world = World::new("", &[]).await;
+        world.helper.state().confirm_dies = dies;
+        world.helper.state().confirm_works_before_it_dies = true;
+        let ended = world.snapshot().end().await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert_eq!(world.helper.listing(), [(NAME.to_owned(), STATE_CONSISTENT.to_owned())]);
+    }
 }
 
 #[tokio::test]

@@ -71,11 +71,10 @@ impl Helper {
         Ok(Ticket { id, name })
     }
 
-    /// Waits until the pool has written what it holds. Only speed is lost where that fails.
-    pub async fn sync_pool(&self, ticket: &Ticket) {
-        if let Err(error) = self.bounded(self.proxy.sync_pool(&ticket.id)).await {
-            tracing::warn!(%error, "the pool wasn't synced before the lock; commits may stand still for longer");
-        }
+    /// Waits until the pool has written what it holds.
+    pub async fn sync_pool(&self, target: &TargetName, ticket: &Ticket) -> Result<(), HelperFailure> {
+        let answer = self.bounded(self.proxy.sync_pool(&ticket.id)).await;
+        answer.map_err(failure("SyncPool", target.as_str()))
     }
 
     /// Takes the snapshot.

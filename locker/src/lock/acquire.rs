@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{Cause, Held, Kind, LockError};
 use crate::config::{Database, LockSettings};
 use crate::database::{DatabaseError, NARROW, Position, PositionReader, Session, kill};
+use crate::helper::HelperFailure;
 use crate::interrupt::{Deadline, Interrupt, Stop};
 
 /// `FLUSH ENGINE LOGS` is written to the binary log even at BLOCK_COMMIT unless it says not to (10.11), which would
@@ -32,13 +33,14 @@ pub struct Plan {
     pub database: Database,
 }
 
-/// Takes the lock and reads the position under it. `sync` runs before commits stop and counts towards the wait.
+/// Takes the lock and reads the position under it. `sync` runs before commits stop and counts towards the wait; only
+/// speed is lost where it fails or is slow, so neither ends the run.
 ///
 /// Whatever fails, nothing stays locked: the stage is ended or the connection is closed.
 pub async fn acquire(
     mut session: Session,
     plan: Plan,
-    sync: impl Future<Output = ()>,
+    sync: impl Future<Output = Result<(), HelperFailure>>,
     stop: &mut Stop,
 ) -> Result<Held, LockError> {
     let mut climb = Climb {
@@ -53,6 +55,7 @@ pub async fn acquire(
             waited,
             deadline,
             position,
+            unsynced,
         }) => Ok(Held {
             session,
             plan,
@@ -60,9 +63,10 @@ pub async fn acquire(
             waited,
             since,
             deadline,
+            unsynced,
         }),
         Err(error) => {
-            if let Err(unlock) = release(session, &plan).await {
+            if let (_, Err(unlock)) = release(session, &plan).await {
                 tracing::debug!(error = %unlock, "the unlock failed; the connection is closed");
             }
             Err(error)
@@ -82,18 +86,17 @@ struct Top {
     waited: std::time::Duration,
     deadline: Deadline,
     position: Position,
+    unsynced: Option<String>,
 }
 
 impl Climb<'_> {
-    async fn reach_the_top(&mut self, sync: impl Future<Output = ()>) -> Result<Top, LockError> {
+    async fn reach_the_top(&mut self, sync: impl Future<Output = Result<(), HelperFailure>>) -> Result<Top, LockError> {
         let kind = self.plan.kind;
         let wait = Deadline::max_wait(self.plan.bounds.max_wait.get());
         for statement in kind.gentle() {
             self.step(wait, statement).await?;
         }
-        let synced = self.stop.unless(Some(wait), sync).await;
-        synced.map_err(|interrupt| self.not_obtained("the pool's sync", interrupt.into()))?;
-
+        let unsynced = self.sync(wait, sync).await?;
         let narrowing = self.session.narrow(&self.plan.bounds);
         let narrowed = self.stop.unless(Some(wait), narrowing).await;
         flatten(narrowed).map_err(|cause| self.not_obtained(NARROW, cause))?;
@@ -108,7 +111,27 @@ impl Climb<'_> {
             waited,
             deadline: hold,
             position,
+            unsynced,
         })
+    }
+
+    /// Syncs for half of what is left of the wait at most, so that the other half is there for the lock. What went
+    /// wrong is returned for later: nothing is logged while anything is locked.
+    async fn sync(
+        &mut self,
+        wait: Deadline,
+        sync: impl Future<Output = Result<(), HelperFailure>>,
+    ) -> Result<Option<String>, LockError> {
+        let bound = wait.remaining() / 2;
+        let synced = self.stop.unless(None, tokio::time::timeout(bound, sync)).await;
+        let why = match synced.map_err(|interrupt| self.not_obtained("the pool's sync", interrupt.into()))? {
+            Ok(Ok(())) => return Ok(None),
+            Ok(Err(failure)) => failure.to_string(),
+            Err(_) => format!("SyncPool took more than {bound:.1?}, half of what was left of lock.max_wait"),
+        };
+        Ok(Some(format!(
+            "the pool wasn't synced before the lock, so commits may have stood still for longer: {why}"
+        )))
     }
 
     async fn step(&mut self, deadline: Deadline, statement: &'static str) -> Result<(), LockError> {
@@ -138,8 +161,8 @@ pub(super) fn flatten<T>(done: Result<Result<T, DatabaseError>, Interrupt>) -> R
 }
 
 /// Gives the lock back by its statement, or else by closing the connection. An error means that the statement
-/// didn't do it; the lock is gone all the same, or the server is.
-pub(super) async fn release(mut session: Session, plan: &Plan) -> Result<(), DatabaseError> {
+/// didn't do it; the lock is gone all the same, or the server is. Also returns when it was gone.
+pub(super) async fn release(mut session: Session, plan: &Plan) -> (Instant, Result<(), DatabaseError>) {
     let statement = plan.kind.release();
     let unlocked = if session.is_busy() {
         None
@@ -148,21 +171,22 @@ pub(super) async fn release(mut session: Session, plan: &Plan) -> Result<(), Dat
             .await
             .ok()
     };
-    let id = session.id();
+    let (answered, id) = (Instant::now(), session.id());
     match unlocked {
         Some(Ok(())) => {
             session.close().await;
-            Ok(())
+            (answered, Ok(()))
         }
         Some(Err(error)) => {
             session.slam();
             kill(&plan.database, id).await;
-            Err(error)
+            (answered, Err(error))
         }
         None => {
             session.slam();
             kill(&plan.database, id).await;
-            Err(DatabaseError::Dropped)
+            // No answer said that it is gone, so it may have stayed until the server ended the connection.
+            (Instant::now(), Err(DatabaseError::Dropped))
         }
     }
 }

@@ -23,6 +23,7 @@ pub struct Held {
     pub(super) waited: Duration,
     pub(super) since: Instant,
     pub(super) deadline: Deadline,
+    pub(super) unsynced: Option<String>,
 }
 
 impl Held {
@@ -90,12 +91,13 @@ impl Held {
 
     /// Unlocks. Returns what the hold was, and whether the unlock's own answer leaves a doubt.
     pub async fn release(self) -> (Hold, Result<(), Doubt>) {
-        let unlocked = release(self.session, &self.plan).await;
+        let (gone, unlocked) = release(self.session, &self.plan).await;
         let hold = Hold {
             kind: self.plan.kind,
             position: self.position,
             waited: self.waited,
-            held: self.since.elapsed(),
+            held: gone.saturating_duration_since(self.since),
+            unsynced: self.unsynced,
         };
         (hold, unlocked.map_err(Doubt::Unlock))
     }
@@ -112,6 +114,8 @@ pub struct Hold {
     pub waited: Duration,
     /// For how long commits can have stood still.
     pub held: Duration,
+    /// Why the pool wasn't synced before; none if it was.
+    pub unsynced: Option<String>,
 }
 
 fn check_refusal(statement: &'static str, refusal: u16, answer: Result<(), DatabaseError>) -> Result<(), Doubt> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use mariasnap_dbus::properties::{STATE, STATE_UNPROVEN};
+use mariasnap_dbus::properties::{STATE, STATE_CONSISTENT, STATE_UNPROVEN};
 use mariasnap_dbus::{Cut, DestroyRequest, HelperErrorKind, Outcome, TargetName};
 
 use crate::config::HelperSettings;
@@ -74,11 +74,20 @@ pub(super) struct Cleaner<'a> {
     pub(super) ticket: &'a Ticket,
 }
 
+/// What there is under the ticket's name; with its guid.
+enum Seen {
+    Absent,
+    Unproven(u64),
+    Consistent(u64),
+    /// Neither, so not ours to judge.
+    Strange,
+}
+
 impl Cleaner<'_> {
     /// Destroys a snapshot that was taken in vain.
-    pub(super) async fn discard(self, cut: &Cut) -> Fate {
-        let name = cut.name.clone();
-        match tokio::time::timeout(GRACE, self.destroy(&name, cut.guid)).await {
+    pub(super) async fn discard(self, guid: u64) -> Fate {
+        let name = self.ticket.name.clone();
+        match tokio::time::timeout(GRACE, self.destroy(guid)).await {
             Ok(Ok(())) => Fate::Discarded { name },
             Ok(Err(why)) => Fate::LeftUnproven { name, why },
             Err(_) => Fate::LeftUnproven {
@@ -92,62 +101,65 @@ impl Cleaner<'_> {
     pub(super) async fn after_failure(self, failure: &HelperFailure) -> Fate {
         match failure.answer().map(|answer| answer.kind()) {
             Some(HelperErrorKind::Refused | HelperErrorKind::Failed) => Fate::NotTaken,
-            _ => self.look(!failure.is_timeout()).await,
+            _ => self.after_silence(!failure.is_timeout()).await,
         }
     }
 
     /// After an interrupted `TakeSnapshot`: its answer is awaited for a while, for the name alone may mislead.
     pub(super) async fn after_interrupt(self, taking: impl Future<Output = Result<Cut, HelperFailure>>) -> Fate {
         match tokio::time::timeout(GRACE, taking).await {
-            Ok(Ok(cut)) => self.discard(&cut).await,
+            Ok(Ok(cut)) => self.discard(cut.guid).await,
             Ok(Err(failure)) => self.after_failure(&failure).await,
             Err(_) => self.unknown(),
         }
     }
 
-    /// After a `ConfirmSnapshot` that failed: the snapshot may be consistent, and if so it isn't destroyed.
-    pub(super) async fn after_confirm(self, cut: &Cut) -> Fate {
-        match tokio::time::timeout(GRACE, self.find()).await {
-            Ok(Ok(Some(_))) => self.discard(cut).await,
+    /// After a `ConfirmSnapshot` that failed or whose answer was lost. None: it took effect all the same, and since
+    /// the lock was proven, the snapshot is what it should be.
+    pub(super) async fn after_confirm(self, cut: &Cut) -> Option<Fate> {
+        match self.look().await {
+            Some(Seen::Consistent(guid)) if guid == cut.guid => None,
+            Some(Seen::Unproven(guid)) if guid == cut.guid => Some(self.discard(guid).await),
+            _ => Some(self.unknown()),
+        }
+    }
+
+    /// After a `TakeSnapshot` of which nothing is known. `is_final`: nothing can still create the snapshot.
+    async fn after_silence(self, is_final: bool) -> Fate {
+        match self.look().await {
+            Some(Seen::Unproven(guid)) => self.discard(guid).await,
+            Some(Seen::Absent) if is_final => Fate::NotTaken,
             _ => self.unknown(),
         }
     }
 
-    /// Asks a new connection whether the snapshot is there. `is_final`: nothing can still create it.
-    async fn look(self, is_final: bool) -> Fate {
+    /// Asks over a new connection what became of the snapshot. None: nobody tells.
+    async fn look(self) -> Option<Seen> {
         match tokio::time::timeout(GRACE, self.find()).await {
-            Ok(Ok(Some(guid))) => match tokio::time::timeout(GRACE, self.destroy(&self.ticket.name, guid)).await {
-                Ok(Ok(())) => Fate::Discarded {
-                    name: self.ticket.name.clone(),
-                },
-                Ok(Err(why)) => Fate::LeftUnproven {
-                    name: self.ticket.name.clone(),
-                    why,
-                },
-                Err(_) => self.unknown(),
-            },
-            Ok(Ok(None)) if is_final => Fate::NotTaken,
-            Ok(Ok(None)) | Err(_) => self.unknown(),
+            Ok(Ok(seen)) => Some(seen),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the helper can't be asked what became of the snapshot");
-                self.unknown()
+                None
             }
+            Err(_) => None,
         }
     }
 
-    async fn find(self) -> Result<Option<u64>, HelperFailure> {
+    async fn find(self) -> Result<Seen, HelperFailure> {
         let helper = Helper::connect(self.settings, Caller::Locker).await?;
         let snapshots = helper.list(self.target).await?;
-        let own = snapshots
-            .iter()
-            .find(|s| s.name == self.ticket.name && s.property(STATE) == Some(STATE_UNPROVEN));
-        Ok(own.map(|snapshot| snapshot.guid))
+        let own = snapshots.iter().find(|snapshot| snapshot.name == self.ticket.name);
+        Ok(own.map_or(Seen::Absent, |own| match own.property(STATE) {
+            Some(STATE_UNPROVEN) => Seen::Unproven(own.guid),
+            Some(STATE_CONSISTENT) => Seen::Consistent(own.guid),
+            _ => Seen::Strange,
+        }))
     }
 
     /// On a connection of its own, since the one that took the snapshot may be what failed.
-    async fn destroy(self, name: &str, guid: u64) -> Result<(), String> {
+    async fn destroy(self, guid: u64) -> Result<(), String> {
         let request = DestroyRequest {
-            name: name.to_owned(),
+            name: self.ticket.name.clone(),
             guid,
         };
         let destroyed = async {

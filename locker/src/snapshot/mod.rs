@@ -54,7 +54,7 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
     // Under the lock: the position, the cut, the proof. Then it is given back, whatever came of them.
     // Nothing is logged in between: a journal that stands still must not hold the lock.
     step("locking the database and taking the snapshot");
-    let mut held = lock::acquire(session, plan, helper.sync_pool(&ticket), stop).await?;
+    let mut held = lock::acquire(session, plan, helper.sync_pool(job.target, &ticket), stop).await?;
     let properties = properties::at_the_cut(properties, &held);
     let mut taking = Box::pin(helper.take(job.target, &ticket, &properties));
     let taken = stop.unless(Some(held.deadline()), &mut taking).await;
@@ -78,7 +78,7 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
         }
     };
     if let Err(doubt) = proof.and(unlocked) {
-        let fate = cleaner.discard(&cut).await;
+        let fate = cleaner.discard(cut.guid).await;
         return Err(SnapshotError::Unproven { doubt, fate });
     }
     confirm(&job, &helper, cleaner, &cut, &properties::after_unlock(hold.held)).await?;
@@ -89,6 +89,7 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
         .unless(None, tidy(&job, &cut))
         .await
         .unwrap_or_else(Tidied::interrupted);
+    warnings.extend(hold.unsynced.clone());
     warnings.extend(tidied.warnings);
     Ok(Report {
         warnings,
@@ -116,8 +117,10 @@ async fn confirm(
         Err(failure) => failure,
         Ok(()) => return Ok(()),
     };
-    let fate = cleaner.after_confirm(cut).await;
-    Err(SnapshotError::Confirm { failure, fate })
+    match cleaner.after_confirm(cut).await {
+        None => Ok(()),
+        Some(fate) => Err(SnapshotError::Confirm { failure, fate }),
+    }
 }
 
 async fn confirm_anew(job: &Job<'_>, cut: &Cut, properties: &Properties) -> Result<(), HelperFailure> {
