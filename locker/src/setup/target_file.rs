@@ -61,6 +61,7 @@ impl TargetFile<'_> {
         // Nothing of the admin's is in a file that is to the byte what setup wrote for another number.
         let as_written = self.keep.is_some() && text == self.template(before);
         if force || as_written {
+            self.refuse_to_switch(&table)?;
             let filled = filled.ok_or("it has settings that setup can't carry over; change it by hand")?;
             return Ok((Change::Replace, filled));
         }
@@ -87,6 +88,18 @@ impl TargetFile<'_> {
             section(&mut all, "keep")?.insert("last".to_owned(), i64::from(keep.get()).into());
         }
         Ok(all)
+    }
+
+    /// Without --socket this run asked the server at the usual place, which needn't be the target's.
+    fn refuse_to_switch(&self, table: &Table) -> Result<(), String> {
+        let named = table.get("database").and_then(|database| database.get("socket"));
+        match named.and_then(Value::as_str).filter(|named| *named != self.socket) {
+            Some(named) if !self.socket_named => Err(format!(
+                "it names the server on {named}, and setup asked the one on {}; say with --socket which is the target's",
+                self.socket
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// An option that the admin gave isn't passed over in silence.

@@ -15,6 +15,16 @@ fn planned(keep: Option<u32>, present: Option<&str>, force: bool) -> Result<Plan
     file.planned("/t.toml".into(), present.map(str::to_owned), force)
 }
 
+fn named(socket: &str, present: &str, force: bool) -> Result<Planned, SetupError> {
+    let file = TargetFile {
+        name: &TargetName::parse("main").unwrap(),
+        socket,
+        socket_named: true,
+        keep: None,
+    };
+    file.planned("/t.toml".into(), Some(present.to_owned()), force)
+}
+
 fn rendered(keep: Option<u32>, present: Option<&str>) -> String {
     planned(keep, present, true).unwrap().wanted
 }
@@ -66,7 +76,9 @@ fn what_was_said_before_still_holds() {
 fn force_carries_over_what_the_admin_set() {
     let mine = "[database]\nsocket = \"/old\"\nuser = \"backup\"\npassword_credential = \"db\"\n\
                 [lock]\nmax_hold = \"2s\"\n[helper]\ntimeout = \"9s\"\n";
-    let forced = planned(None, Some(mine), true).unwrap();
+    let error = planned(None, Some(mine), true).unwrap_err().to_string();
+    assert!(error.contains("/old") && error.contains("--socket"), "{error}");
+    let forced = named("/run/other/mysqld.sock", mine, true).unwrap();
     assert_eq!(forced.change, Change::Replace);
     let after: Table = forced.wanted.parse().unwrap();
     let before: Table = mine.replace("/old", "/run/other/mysqld.sock").parse().unwrap();
@@ -75,6 +87,7 @@ fn force_carries_over_what_the_admin_set() {
         "# How long commits may stand still; after that the lock is let go and nothing is taken.\nmax_hold = \"2s\"\n";
     assert!(forced.wanted.contains(comment), "{}", forced.wanted);
     assert_eq!(planned(None, Some(mine), false).unwrap().change, Change::Keep);
+    assert!(named("/run/other/mysqld.sock", mine, false).is_err());
 }
 
 #[test]
@@ -107,13 +120,7 @@ fn a_new_number_is_not_passed_over() {
 fn another_way_to_the_server_is_left_whole() {
     let file = "[database]\nhost = \"db\"\nuser = \"u\"\n";
     assert_eq!(planned(None, Some(file), true).unwrap().change, Change::Own);
-    let named = TargetFile {
-        name: &TargetName::parse("main").unwrap(),
-        socket: "/s",
-        socket_named: true,
-        keep: None,
-    };
-    let error = named.planned("/t".into(), Some(file.to_owned()), true).unwrap_err();
+    let error = named("/s", file, true).unwrap_err();
     assert!(error.to_string().contains("--socket /s"), "{error}");
 }
 
