@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mariasnap_dbus::{Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot, Target};
+use tokio::sync::Semaphore;
 use zbus::message::Header;
 
 use crate::audit::Entry;
@@ -13,6 +14,9 @@ use crate::caller::{Caller, PeerProcess};
 use crate::core::Core;
 use crate::lifecycle::Busy;
 use crate::places::{Place, Places};
+
+/// Requests from the bus whose callers it is being asked about.
+const MAX_UNNAMED: usize = 64;
 
 /// The object as one connection sees it.
 pub(crate) struct SnapshotHelper {
@@ -24,7 +28,7 @@ enum WayIn {
     Peer(Arc<PeerProcess>),
     /// Requests under way have places, so that nobody fills the helper with questions that wait for an administrator. (A
     /// peer connection is bounded where it is read.)
-    Bus(Places),
+    Bus(Places, Semaphore),
 }
 
 /// A request's caller, and the fact that it is under way.
@@ -46,7 +50,7 @@ impl SnapshotHelper {
     pub(crate) fn for_bus(core: Arc<Core>) -> Self {
         Self {
             core,
-            way_in: WayIn::Bus(Places::default()),
+            way_in: WayIn::Bus(Places::default(), Semaphore::new(MAX_UNNAMED)),
         }
     }
 
@@ -54,10 +58,11 @@ impl SnapshotHelper {
         let (started, _busy) = (Instant::now(), self.core.activity.begin());
         let (caller, _place) = match &self.way_in {
             WayIn::Peer(process) => (Caller::peer(process.clone(), header), None),
-            WayIn::Bus(places) => {
+            WayIn::Bus(places, unnamed) => {
+                let refused = || HelperError::LimitExceeded("too many requests under way".to_owned());
+                let _unnamed = unnamed.try_acquire().map_err(|_| refused())?;
                 let caller = Caller::bus(header, self.core.authority.bus()).await?;
                 let place = places.take(caller.uid);
-                let refused = || HelperError::LimitExceeded("too many requests under way".to_owned());
                 let place = place.ok_or_else(refused)?;
                 (caller, Some(place))
             }
