@@ -95,6 +95,11 @@ fn the_rule_follows_what_the_admin_adds_to_the_entry() {
     assert!(plan.rule.wanted.contains("\"tank/mysql,tank/redo\""));
     assert_eq!(plan.rule.change, Change::Replace);
     assert!(plan.changes(), "the first snapshot has to prove it");
+    let commands = super::super::units::commands(&args(""), &plan).concat();
+    assert!(
+        commands.contains(&"try-restart".to_owned()),
+        "the helper has to read it"
+    );
 }
 
 #[test]
