@@ -40,6 +40,8 @@ pub enum Mood {
     Error,
     /// Never answers.
     Hang,
+    /// Says yes after so long.
+    Late(Duration),
 }
 
 /// One question put to the mock polkit.
@@ -99,6 +101,10 @@ impl Polkit {
             Mood::Challenge => (false, true),
             Mood::Error => return Err(zbus::fdo::Error::Failed("out of order".into())),
             Mood::Hang => std::future::pending().await,
+            Mood::Late(after) => {
+                tokio::time::sleep(after).await;
+                (true, false)
+            }
         };
         Ok(((yes, challenge, HashMap::new()),))
     }

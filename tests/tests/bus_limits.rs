@@ -9,7 +9,7 @@ use std::time::Duration;
 use mariasnap_dbus::HelperError;
 use mariasnap_dbus::limits::MAX_MESSAGE_BYTES;
 use mariasnap_dbus::names::{BUS_NAME, INTERFACE, OBJECT_PATH};
-use mariasnap_tests::private_bus::{Setup, World};
+use mariasnap_tests::private_bus::{Mood, Setup, World, until};
 use zbus::message::Message;
 
 /// Through the handshake, by hand.
@@ -76,6 +76,23 @@ async fn one_user_has_at_most_eight_connections() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("a closed connection kept its place");
+}
+
+/// Requests that wait for polkit keep their connection's place past its end.
+#[tokio::test]
+async fn connecting_anew_gains_no_more_requests() {
+    let world = World::usual().await;
+    world.polkit_says(Mood::Late(Duration::from_secs(2)));
+    let call = Message::method_call(OBJECT_PATH, "ListTargets").interface(INTERFACE);
+    let call = call.destination(BUS_NAME).build(&()).unwrap();
+    for _ in 0..8 {
+        greeted(&world).write_all(call.data().bytes()).unwrap();
+    }
+    until("the questions", || world.polkit.asked.lock().unwrap().len() >= 8).await;
+    assert!(world.peer().await.is_err());
+    world.polkit_says(Mood::Yes);
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    world.peer_proxy().await.list_targets().await.unwrap();
 }
 
 #[tokio::test]

@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use mariasnap_dbus::{DestroyRequest, HelperError, SnapshotHelper1Proxy};
 use mariasnap_tests::fake_storage::TAKE_MS;
-use mariasnap_tests::private_bus::{Setup, World};
+use mariasnap_tests::private_bus::{Mood, Setup, World, proxy, until};
 
 fn request(name: &str, guid: u64) -> DestroyRequest {
     DestroyRequest {
@@ -122,6 +123,22 @@ async fn a_ticket_dies_with_its_connection() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     panic!("the ticket outlived its connection");
+}
+
+#[tokio::test]
+async fn no_ticket_is_given_to_a_connection_that_has_ended() {
+    let world = World::usual().await;
+    world.polkit_says(Mood::Late(Duration::from_millis(400)));
+    let owner = world.peer().await.unwrap();
+    let asking = proxy(&owner).await;
+    let asking = tokio::spawn(async move { asking.prepare_snapshot("main").await.map(drop) });
+    until("the question", || !world.asked().is_empty()).await;
+    owner.close().await.unwrap();
+    asking.await.unwrap().unwrap_err();
+    world.polkit_says(Mood::Yes);
+    let other = world.peer_proxy().await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    other.prepare_snapshot("main").await.unwrap();
 }
 
 #[tokio::test]

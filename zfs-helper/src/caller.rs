@@ -6,6 +6,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mariasnap_dbus::HelperError;
 use nix::errno::Errno;
@@ -14,6 +15,8 @@ use tokio::net::UnixStream;
 use zbus::fdo::DBusProxy;
 use zbus::message::{Flags, Header};
 use zbus_polkit::policykit1::Subject;
+
+use crate::places::{Place, Places};
 
 /// What a ticket belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,10 @@ pub(crate) struct PeerProcess {
     pub(crate) pid: u32,
     by_pidfd: Option<Subject>,
     by_pid: Subject,
+    /// No ticket is issued any more.
+    pub(crate) gone: AtomicBool,
+    /// Kept until the last of the connection's requests is done, which can be after its end.
+    _place: Place,
 }
 
 /// One request's caller.
@@ -52,10 +59,13 @@ enum Identity {
 }
 
 impl PeerProcess {
-    /// Asks the kernel who connected. Fails if polkit couldn't be told who it is, as when the process is gone.
-    pub(crate) fn of(stream: &UnixStream, number: u64) -> std::io::Result<Self> {
+    /// Asks the kernel who connected. Fails if polkit couldn't be told who it is, as when the process is gone, or if
+    /// there is no place left.
+    pub(crate) fn of(stream: &UnixStream, number: u64, places: &Places) -> std::io::Result<Self> {
         let credentials = getsockopt(stream, sockopt::PeerCredentials)?;
         let (uid, pid) = (credentials.uid(), credentials.pid().cast_unsigned());
+        let full = || std::io::Error::other(format!("too many of uid {uid} are open"));
+        let _place = places.take(uid).ok_or_else(full)?;
         let by_pidfd = match pidfd(stream)? {
             Some(pidfd) => Some(Subject::new_for_owner(pidfd.as_fd(), uid).map_err(std::io::Error::other)?),
             None => None,
@@ -69,6 +79,8 @@ impl PeerProcess {
             pid,
             by_pidfd,
             by_pid,
+            gone: AtomicBool::new(false),
+            _place,
         })
     }
 }
@@ -111,6 +123,11 @@ impl Caller {
             interactive: is_interactive(header),
             identity: Identity::Bus(subject),
         })
+    }
+
+    /// Whether the caller's connection has ended. (On the bus nobody tells.)
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(&self.identity, Identity::Peer(process) if process.gone.load(Ordering::Acquire))
     }
 
     /// The word for the way in.

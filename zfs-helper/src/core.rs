@@ -58,7 +58,13 @@ impl Core {
         let plan = self.plan(target).await?;
         let (id, name) = (random_hex::<16>()?, plan.name.to_string());
         let life = (Instant::now(), self.ticket_lifetime);
-        locked(&self.tickets).issue(id.clone(), (caller.owner.clone(), target.clone(), plan), life)?;
+        let mut tickets = locked(&self.tickets);
+        if caller.is_gone() {
+            return Err(HelperError::UnknownTicket(
+                "the connection it is for has ended".to_owned(),
+            ));
+        }
+        tickets.issue(id.clone(), (caller.owner.clone(), target.clone(), plan), life)?;
         Ok((id, name))
     }
 

@@ -3,10 +3,11 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use mariasnap_dbus::limits::MAX_MESSAGE_BYTES;
+use nix::sys::socket::{Shutdown, shutdown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Semaphore;
@@ -71,6 +72,20 @@ impl Socket for Stream {
     }
 }
 
+impl Reader {
+    /// Ends both ways, so that an answer that the client doesn't read isn't waited for once nothing comes from it.
+    fn hang_up(&self) {
+        // Refused only if the client has gone altogether.
+        shutdown(self.socket.get_ref().as_ref().as_raw_fd(), Shutdown::Both).ok();
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.hang_up();
+    }
+}
+
 #[async_trait]
 impl ReadHalf for Reader {
     /// Never hands out bytes of two messages, nor of one that is refused: the connection ends instead. Descriptors
@@ -88,6 +103,9 @@ impl ReadHalf for Reader {
         };
         let most = left.min(buffer.len());
         let read = self.socket.read(&mut buffer[..most]).await?;
+        if read == 0 {
+            self.hang_up();
+        }
         if in_header {
             self.header[self.header_read..][..read].copy_from_slice(&buffer[..read]);
             self.header_read += read;

@@ -5,6 +5,7 @@ pub(crate) mod framing;
 mod handshake;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mariasnap_dbus::names::OBJECT_PATH;
@@ -28,23 +29,21 @@ pub(crate) async fn accept(core: Arc<Core>, listener: UnixListener, handshake: D
                 continue;
             }
         };
-        let process = match PeerProcess::of(&stream, number) {
+        let process = match PeerProcess::of(&stream, number, &places) {
             Ok(process) => Arc::new(process),
             Err(error) => {
-                tracing::warn!("closed a connection: {error}");
+                tracing::debug!("closed a connection: {error}");
                 continue;
             }
         };
-        let Some(place) = places.take(process.uid) else {
-            tracing::debug!("closed a connection of uid {}: too many are open", process.uid);
-            continue;
-        };
         let (core, busy) = (core.clone(), core.activity.begin());
         tokio::spawn(async move {
-            let (_place, _busy, owner) = (place, busy, Owner::Peer(process.number));
-            if let Err(error) = serve(core.clone(), stream, process, handshake).await {
+            let (_busy, owner) = (busy, Owner::Peer(process.number));
+            if let Err(error) = serve(core.clone(), stream, process.clone(), handshake).await {
                 tracing::debug!("a connection failed: {error}");
             }
+            // In this order: a ticket is issued under the lock, and not to who is gone.
+            process.gone.store(true, Ordering::Release);
             locked(&core.tickets).drop_owner(&owner);
         });
     }
