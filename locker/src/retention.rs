@@ -15,14 +15,14 @@ pub struct Policy {
 
 /// The snapshots to destroy at `now` (seconds since the epoch), oldest first: consistent ones beyond the newest
 /// that the policy keeps, and unproven ones whose time is over. Never one that is held or cloned, never `own`
-/// (a guid), never one of a state that isn't known here.
-pub fn plan(snapshots: &[Snapshot], policy: Policy, now: u64, own: u64) -> Vec<DestroyRequest> {
+/// (a guid, where the run has taken one), never one of a state that isn't known here.
+pub fn plan(snapshots: &[Snapshot], policy: Policy, now: u64, own: Option<u64>) -> Vec<DestroyRequest> {
     let mut by_age: Vec<&Snapshot> = snapshots.iter().collect();
     by_age.sort_by_key(|snapshot| (snapshot.createtxg, snapshot.creation));
     let expired = expired_consistent(&by_age, policy);
     let doomed = by_age.iter().filter(|snapshot| {
         let is_over = expired.contains(&snapshot.guid) || is_stale(snapshot, now);
-        is_over && snapshot.guid != own && snapshot.holds == 0 && snapshot.clones.is_empty()
+        is_over && Some(snapshot.guid) != own && snapshot.holds == 0 && snapshot.clones.is_empty()
     });
     doomed
         .map(|snapshot| DestroyRequest {
@@ -32,17 +32,31 @@ pub fn plan(snapshots: &[Snapshot], policy: Policy, now: u64, own: u64) -> Vec<D
         .collect()
 }
 
-/// The guids of the consistent snapshots beyond the newest `keep_last`.
+/// The guids of the consistent snapshots beyond the newest `keep_last` complete ones. One that lacks datasets of the
+/// newest doesn't count among them: it would stand in for a whole one. It goes only with what lies beyond them, so
+/// that a dataset added to the target doesn't doom every older snapshot at once.
 fn expired_consistent(by_age: &[&Snapshot], policy: Policy) -> Vec<u64> {
     let Some(keep) = policy.keep_last else {
         return Vec::new();
     };
     let keep = usize::try_from(keep.get()).unwrap_or(usize::MAX);
-    let newest_first = by_age
+    let mut newest_first = by_age
         .iter()
         .rev()
-        .filter(|snapshot| snapshot.property(STATE) == Some(STATE_CONSISTENT));
-    newest_first.skip(keep).map(|snapshot| snapshot.guid).collect()
+        .filter(|snapshot| snapshot.property(STATE) == Some(STATE_CONSISTENT))
+        .peekable();
+    let whole = newest_first.peek().map(|newest| newest.datasets.as_slice());
+    let whole = whole.unwrap_or_default();
+    let mut complete = 0;
+    let mut expired = Vec::new();
+    for snapshot in newest_first {
+        if complete >= keep {
+            expired.push(snapshot.guid);
+        }
+        let is_complete = whole.iter().all(|dataset| snapshot.datasets.contains(dataset));
+        complete += usize::from(is_complete);
+    }
+    expired
 }
 
 fn is_stale(snapshot: &Snapshot, now: u64) -> bool {
@@ -100,8 +114,8 @@ mod tests {
         let snapshots: Vec<_> = [(1, 50), (2, 10), (3, 40), (4, 20)]
             .map(|(guid, age)| snapshot(guid, age, STATE_CONSISTENT, 0, 0))
             .into();
-        assert_eq!(names(&plan(&snapshots, keep(2), NOW, 2)), ["s-1", "s-3"]);
-        assert_eq!(names(&plan(&snapshots, keep(0), NOW, 2)), [""; 0]);
+        assert_eq!(names(&plan(&snapshots, keep(2), NOW, Some(2))), ["s-1", "s-3"]);
+        assert_eq!(names(&plan(&snapshots, keep(0), NOW, Some(2))), [""; 0]);
     }
 
     #[test]
@@ -111,13 +125,37 @@ mod tests {
             snapshot(2, 3600, STATE_UNPROVEN, 0, 0),
             snapshot(3, 5000, STATE_CONSISTENT, 0, 0),
         ];
-        assert_eq!(names(&plan(&snapshots, keep(1), NOW, 9)), ["s-1"]);
+        assert_eq!(names(&plan(&snapshots, keep(1), NOW, Some(9))), ["s-1"]);
+    }
+
+    #[test]
+    fn incomplete_ones_dont_count_among_the_kept() {
+        let whole = vec!["p/d".to_owned(), "p/new".to_owned()];
+        let mut snapshots: Vec<_> = [(1, 50), (2, 40), (3, 30), (4, 20), (5, 10)]
+            .map(|(guid, age)| snapshot(guid, age, STATE_CONSISTENT, 0, 0))
+            .into();
+        for complete in [1, 2, 4] {
+            snapshots[complete].datasets = whole.clone();
+        }
+        // 5 is the newest and complete; 1 and 4 lack a dataset.
+        assert_eq!(names(&plan(&snapshots, keep(2), NOW, Some(5))), ["s-1", "s-2"]);
+        assert_eq!(names(&plan(&snapshots, keep(3), NOW, Some(5))), ["s-1"]);
+        assert_eq!(names(&plan(&snapshots, keep(4), NOW, Some(5))), [""; 0]);
+    }
+
+    #[test]
+    fn a_new_dataset_dooms_nothing() {
+        let mut snapshots: Vec<_> = [(1, 50), (2, 40), (3, 30)]
+            .map(|(guid, age)| snapshot(guid, age, STATE_CONSISTENT, 0, 0))
+            .into();
+        snapshots[2].datasets.push("p/new".to_owned());
+        assert_eq!(names(&plan(&snapshots, keep(3), NOW, Some(3))), [""; 0]);
     }
 
     proptest! {
         #[test]
         fn guarded_snapshots_are_never_selected(snapshots in any_snapshots(), last in 0u32..6, own in 0u64..40) {
-            for request in plan(&snapshots, keep(last), NOW, own) {
+            for request in plan(&snapshots, keep(last), NOW, Some(own)) {
                 let chosen = snapshots.iter().find(|s| s.guid == request.guid).unwrap();
                 prop_assert_eq!(&chosen.name, &request.name);
                 prop_assert!(chosen.holds == 0 && chosen.clones.is_empty() && chosen.guid != own);
@@ -131,7 +169,7 @@ mod tests {
 
         #[test]
         fn the_newest_n_consistent_survive(snapshots in any_snapshots(), last in 1u32..6) {
-            let plan = plan(&snapshots, keep(last), NOW, u64::MAX);
+            let plan = plan(&snapshots, keep(last), NOW, None);
             let consistent = |s: &&Snapshot| s.property(STATE) == Some(STATE_CONSISTENT);
             let gone = |s: &&Snapshot| plan.iter().any(|r| r.guid == s.guid);
             let total = snapshots.iter().filter(consistent).count();

@@ -53,6 +53,8 @@ pub struct State {
     pub sync: SyncPool,
     /// `PrepareSnapshot` answers `NotAuthorized`.
     pub refuse_prepare: bool,
+    /// `PrepareSnapshot` answers `NoSpace` while there are this many snapshots.
+    pub snapshot_limit: Option<usize>,
     /// `ConfirmSnapshot` drops the connection this many times before it works.
     pub confirm_dies: u32,
     /// Whether `ConfirmSnapshot` marks the snapshot before it drops the connection.
@@ -269,7 +271,11 @@ impl Interface {
     }
 
     async fn prepare_snapshot(&self, _target: &str) -> Result<(String, String), HelperError> {
-        if self.called("PrepareSnapshot").refuse_prepare {
+        let state = self.called("PrepareSnapshot");
+        if state.snapshot_limit.is_some_and(|limit| state.snapshots.len() >= limit) {
+            return Err(HelperError::NoSpace("snapshot_limit".to_owned()));
+        }
+        if state.refuse_prepare {
             return Err(HelperError::NotAuthorized(
                 "not authorised, or no such target".to_owned(),
             ));

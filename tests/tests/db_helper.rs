@@ -147,6 +147,24 @@ async fn old_ones_go_after_the_snapshot_and_never_before() {
 }
 
 #[tokio::test]
+async fn stale_leftovers_make_room_for_the_next_run() {
+    let world = World::new("[keep]\nlast = 9", &[]).await;
+    let hour = Duration::from_secs(3600);
+    world.helper.state().snapshots = vec![
+        snapshot("good", 1, 9 * hour, STATE_CONSISTENT),
+        snapshot("stale", 2, 2 * hour, STATE_UNPROVEN),
+    ];
+    world.helper.state().snapshot_limit = Some(2);
+    let ended = world.snapshot().end().await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.json()["pruned"], serde_json::json!(["stale"]));
+
+    let ended = world.snapshot().end().await;
+    assert_eq!(ended.code, 8, "nothing is left that may go: {ended:?}");
+    assert_eq!(world.helper.listing().len(), 2);
+}
+
+#[tokio::test]
 async fn a_failed_pruning_leaves_the_snapshot_consistent() {
     let world = World::new("[keep]\nlast = 1", &[]).await;
     let hour = Duration::from_secs(3600);

@@ -44,6 +44,7 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
         ticket,
         properties,
         mut warnings,
+        swept: mut pruned,
     } = getting_ready.map_err(SnapshotError::Interrupted)??;
     let cleaner = Cleaner {
         settings: &job.settings.helper,
@@ -91,9 +92,10 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
         .unwrap_or_else(Tidied::interrupted);
     warnings.extend(hold.unsynced.clone());
     warnings.extend(tidied.warnings);
+    pruned.extend(tidied.pruned);
     Ok(Report {
         warnings,
-        pruned: tidied.pruned,
+        pruned,
         prune_error: tidied.failure,
         ..Report::new(&job, cut, hold)
     })

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use mariasnap_dbus::properties as key;
+use mariasnap_dbus::{HelperError, properties as key};
 
 use super::Job;
 use super::SnapshotError;
+use super::tidy::sweep;
 use crate::database::{PositionReader, Server, ServerBounds, Session};
-use crate::helper::{Caller, Helper, Properties, Ticket};
+use crate::helper::{Caller, Helper, HelperFailure, Properties, Ticket};
 use crate::lock::{Kind, Plan};
 use crate::logging::step;
 
@@ -23,6 +24,8 @@ pub(super) struct Ready {
     pub(super) ticket: Ticket,
     pub(super) properties: Properties,
     pub(super) warnings: Vec<String>,
+    /// Unproven leftovers that had to go first.
+    pub(super) swept: Vec<String>,
 }
 
 impl Ready {
@@ -38,7 +41,7 @@ impl Ready {
 
         step("asking the helper to prepare");
         let helper = Helper::connect(&settings.helper, Caller::Locker).await?;
-        let ticket = helper.prepare(job.target).await?;
+        let (ticket, swept) = prepare(job, &helper).await?;
         session.set_bounds(&server, strict(job)).await?;
 
         Ok(Self {
@@ -55,15 +58,37 @@ impl Ready {
             helper,
             ticket,
             warnings,
+            swept,
         })
     }
 }
 
-/// While the helper prepares, which may take as long as its bounds allow.
+/// Has the helper prepare. Where leftovers fill a limit on snapshots, no run could succeed and sweep them afterwards,
+/// so they go first. Also returns their names.
+async fn prepare(job: &Job<'_>, helper: &Helper) -> Result<(Ticket, Vec<String>), HelperFailure> {
+    let failure = match helper.prepare(job.target).await {
+        Ok(ticket) => return Ok((ticket, Vec::new())),
+        Err(failure) => failure,
+    };
+    if !matches!(failure.answer(), Some(HelperError::NoSpace(_))) {
+        return Err(failure);
+    }
+    let swept = sweep(job, helper).await;
+    if let Some(error) = swept.failure {
+        tracing::warn!(%error, "unproven snapshots couldn't be cleared away");
+    }
+    match swept.pruned.is_empty() {
+        true => Err(failure),
+        false => Ok((helper.prepare(job.target).await?, swept.pruned)),
+    }
+}
+
+/// While the helper prepares, which may take as long as its bounds allow: to connect, and to prepare, list, destroy
+/// and prepare again.
 fn patient(job: &Job<'_>) -> ServerBounds {
     ServerBounds {
         lock_wait: job.settings.lock.max_wait,
-        silence: job.settings.helper.timeout.get() * 2 + SILENCE_MARGIN,
+        silence: job.settings.helper.timeout.get() * 5 + SILENCE_MARGIN,
     }
 }
 

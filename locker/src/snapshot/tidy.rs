@@ -1,4 +1,4 @@
-//! After the snapshot: unproven leftovers and snapshots beyond the retention go.
+//! After the snapshot, or before one that finds no space: unproven leftovers and snapshots beyond the retention go.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,7 +32,23 @@ impl Tidied {
 /// Destroys what the retention says. It never touches `own`, and its failure leaves the snapshot as good as it is.
 pub(super) async fn tidy(job: &Job<'_>, own: &Cut) -> Tidied {
     logging::step("clearing away old snapshots");
-    let tidied = match destroy(job, own).await {
+    // A connection of its own, since much may have happened to the one before the lock.
+    let keep_last = job.settings.keep_last;
+    let destroyed = async {
+        let helper = Helper::connect(&job.settings.helper, Caller::Locker).await?;
+        destroy(job, &helper, Policy { keep_last }, Some(own.guid)).await
+    };
+    tell(destroyed.await)
+}
+
+/// Before the lock: destroys unproven leftovers alone, where the storage takes no more snapshots for want of space.
+pub(super) async fn sweep(job: &Job<'_>, helper: &Helper) -> Tidied {
+    logging::step("clearing away unproven snapshots");
+    tell(destroy(job, helper, Policy { keep_last: None }, None).await)
+}
+
+fn tell(destroyed: Result<Vec<DestroyOutcome>, HelperFailure>) -> Tidied {
+    let tidied = match destroyed {
         Ok(outcomes) => sort(outcomes),
         Err(error) => Tidied {
             failure: Some(error.to_string()),
@@ -50,15 +66,18 @@ pub(super) async fn tidy(job: &Job<'_>, own: &Cut) -> Tidied {
     tidied
 }
 
-async fn destroy(job: &Job<'_>, own: &Cut) -> Result<Vec<DestroyOutcome>, HelperFailure> {
-    let helper = Helper::connect(&job.settings.helper, Caller::Locker).await?;
+async fn destroy(
+    job: &Job<'_>,
+    helper: &Helper,
+    policy: Policy,
+    own: Option<u64>,
+) -> Result<Vec<DestroyOutcome>, HelperFailure> {
     let snapshots = helper.list(job.target).await?;
     // A clock before 1970 makes everything look young, and nothing is swept.
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
-    let keep_last = job.settings.keep_last;
-    let requests = plan(&snapshots, Policy { keep_last }, now, own.guid);
+    let requests = plan(&snapshots, policy, now, own);
     if requests.is_empty() {
         return Ok(Vec::new());
     }
