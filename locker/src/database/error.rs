@@ -42,6 +42,14 @@ pub enum DatabaseError {
         /// What to do.
         hint: &'static str,
     },
+    /// A statement took too long.
+    #[error("{doing}: no answer within {bound:?}; is the server overloaded or stuck?")]
+    StatementTimeout {
+        /// What was tried.
+        doing: &'static str,
+        /// The bound.
+        bound: Duration,
+    },
     /// The answer isn't what this server was expected to give.
     #[error("{doing}: the server's answer lacks {what}; is it really MariaDB or MySQL?")]
     Answer {

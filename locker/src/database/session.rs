@@ -15,7 +15,12 @@ pub struct Session {
     id: u32,
     /// A statement was sent whose answer hasn't been read to its end.
     is_busy: bool,
+    /// None: whoever calls bounds each statement.
+    bound: Option<Duration>,
 }
+
+/// Bound on a statement before the lock. None of them waits for anybody, so a server that needs longer isn't well.
+const STATEMENT_BOUND: Duration = Duration::from_secs(5);
 
 impl Session {
     /// Connects and logs in within `database.connect_timeout`.
@@ -27,6 +32,7 @@ impl Session {
                 id: conn.id(),
                 conn,
                 is_busy: false,
+                bound: Some(STATEMENT_BOUND),
             }),
             Ok(Err(source)) => Err(DatabaseError::connect(endpoint, user, source)),
             Err(_) => Err(DatabaseError::ConnectTimeout { endpoint, user, bound }),
@@ -46,17 +52,22 @@ impl Session {
     /// Runs a statement that was put together here; `doing` names it in errors.
     pub async fn execute(&mut self, doing: &'static str, statement: &str) -> Result<(), DatabaseError> {
         self.is_busy = true;
-        let done = self.conn.query_drop(statement).await;
-        self.is_busy = false;
-        done.map_err(|source| DatabaseError::statement(doing, source))
+        let done = bounded(self.bound, doing, self.conn.query_drop(statement)).await;
+        self.is_busy = matches!(done, Err(DatabaseError::StatementTimeout { .. }));
+        done
     }
 
     /// Runs statements in one round trip and returns the rows of each.
     pub async fn rows(&mut self, doing: &'static str, statements: &str) -> Result<Vec<Vec<Row>>, DatabaseError> {
         self.is_busy = true;
-        let sets = read_all(&mut self.conn, statements).await;
-        self.is_busy = false;
-        sets.map_err(|source| DatabaseError::statement(doing, source))
+        let sets = bounded(self.bound, doing, read_all(&mut self.conn, statements)).await;
+        self.is_busy = matches!(sets, Err(DatabaseError::StatementTimeout { .. }));
+        sets
+    }
+
+    /// From here on whoever calls bounds each statement, as on the way to the lock, where some wait for others.
+    pub fn unbound(&mut self) {
+        self.bound = None;
     }
 
     /// Whether a statement is under way, because the future that awaited its answer was dropped.
@@ -81,6 +92,20 @@ impl Session {
             tracing::debug!("closing the database connection panicked");
         }
     }
+}
+
+async fn bounded<T>(
+    bound: Option<Duration>,
+    doing: &'static str,
+    work: impl Future<Output = Result<T, mysql_async::Error>>,
+) -> Result<T, DatabaseError> {
+    let done = match bound {
+        None => work.await,
+        Some(bound) => tokio::time::timeout(bound, work)
+            .await
+            .map_err(|_| DatabaseError::StatementTimeout { doing, bound })?,
+    };
+    done.map_err(|source| DatabaseError::statement(doing, source))
 }
 
 async fn read_all(conn: &mut Conn, statements: &str) -> Result<Vec<Vec<Row>>, mysql_async::Error> {

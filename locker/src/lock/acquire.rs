@@ -92,6 +92,7 @@ struct Top {
 impl Climb<'_> {
     async fn reach_the_top(&mut self, sync: impl Future<Output = Result<(), HelperFailure>>) -> Result<Top, LockError> {
         let kind = self.plan.kind;
+        self.session.unbound();
         let wait = Deadline::max_wait(self.plan.bounds.max_wait.get());
         for statement in kind.gentle() {
             self.step(wait, statement).await?;
