@@ -17,13 +17,22 @@ const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 
 /// Starts logging. At a terminal only what is wrong is shown: the report says the rest.
 pub fn start() {
-    let journal = std::env::var_os(JOURNAL_STREAM).and_then(|_| tracing_journald::layer().ok());
+    let journal = is_journalled().then(tracing_journald::layer).and_then(Result::ok);
     match journal {
         Some(journal) => tracing_subscriber::registry()
             .with(journal.with_field_prefix(None).with_filter(LevelFilter::INFO))
             .init(),
         None => tracing_subscriber::registry().with(terminal()).init(),
     }
+}
+
+/// Whether systemd itself connected our standard error with the journal. The variable alone is inherited by whatever
+/// a unit starts, a terminal's shell among it; so it names the stream's device and inode (systemd.exec(5)).
+pub(crate) fn is_journalled() -> bool {
+    let Ok(stderr) = rustix::fs::fstat(io::stderr()) else {
+        return false;
+    };
+    std::env::var(JOURNAL_STREAM).is_ok_and(|stream| stream == format!("{}:{}", stderr.st_dev, stderr.st_ino))
 }
 
 fn terminal<S>() -> impl Layer<S>

@@ -1,12 +1,16 @@
 //! A name for each run, by which log, snapshot and unit find one another.
 
+use crate::logging;
+
 /// Set by systemd for each start of a unit.
 const INVOCATION_ID: &str = "INVOCATION_ID";
 
-/// systemd's invocation id, or 128 random bits, as 32 hexadecimal digits.
+/// systemd's invocation id where this process is the unit's own and didn't just inherit it, or 128 random bits, as 32
+/// hexadecimal digits.
 pub(crate) fn this_run() -> String {
-    std::env::var(INVOCATION_ID)
-        .ok()
+    logging::is_journalled()
+        .then(|| std::env::var(INVOCATION_ID).ok())
+        .flatten()
         .filter(|id| is_id(id))
         .unwrap_or_else(random)
 }
