@@ -11,9 +11,6 @@ use crate::{config, exit, setup};
 #[derive(Debug, Parser)]
 #[command(name = "mariasnap", version, after_help = exit::TABLE, after_long_help = exit::TABLE)]
 pub struct Cli {
-    /// Directory that holds targets/TARGET.toml.
-    #[arg(long, global = true, value_name = "DIR", default_value = config::DEFAULT_DIR)]
-    pub config_dir: PathBuf,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -57,11 +54,22 @@ pub enum Generated {
     Completions,
 }
 
+/// Where the configuration lies.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// Directory that holds targets/TARGET.toml.
+    #[arg(id = "config_dir", long = "config-dir", value_name = "DIR", default_value = config::DEFAULT_DIR)]
+    pub dir: PathBuf,
+}
+
 /// A target and how to report.
 #[derive(Debug, Args)]
 pub struct TargetArgs {
     /// The target's name.
     pub target: TargetName,
+    /// Where the configuration lies.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// How to report.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -75,6 +83,9 @@ pub struct DestroyArgs {
     /// Names as `mariasnap list` shows them.
     #[arg(required = true, value_name = "NAME")]
     pub names: Vec<SnapshotName>,
+    /// Where the configuration lies.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// How to report.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -18,38 +18,44 @@ use crate::report::{self, Report};
 use crate::snapshot::{self, Job};
 use crate::{generate, run_id, setup, table};
 
-/// Does what the command line says, and returns the exit code.
-pub async fn run(cli: Cli) -> Result<Exit, Error> {
-    let dir = cli.config_dir.as_path();
-    match cli.command {
-        Command::Snapshot(args) => snapshot(dir, &args.target, args.output.json).await,
-        Command::List(args) => list(dir, &args.target, args.output.json).await,
-        Command::Destroy(args) => destroy(dir, &args.target, &args.names, args.output.json).await,
-        Command::Targets(output) => targets(output.json).await,
+/// Does what the command line says, tells what failed, and returns the exit code.
+pub async fn run(cli: Cli) -> Exit {
+    let json = cli.json();
+    let done = match cli.command {
+        Command::Snapshot(args) => return snapshot(&args.config.dir, &args.target, json).await,
+        Command::List(args) => list(&args.config.dir, &args.target, json).await,
+        Command::Destroy(args) => destroy(&args.config.dir, &args.target, &args.names, json).await,
+        Command::Targets(_) => targets(json).await,
         Command::Generate { what, dir } => {
-            generate::run(what, &dir).map_err(|source| Error::Generate { dir, source })?;
-            Ok(Exit::Ok)
+            let done = generate::run(what, &dir).map_err(|source| Error::Generate { dir, source });
+            done.map(|()| Exit::Ok)
         }
-        Command::Setup(args) => {
-            setup::run(args).await?;
-            Ok(Exit::Ok)
-        }
-    }
+        Command::Setup(args) => setup::run(args).await.map(|()| Exit::Ok).map_err(Error::from),
+    };
+    done.unwrap_or_else(|error| tell(json, &error))
 }
 
-async fn snapshot(dir: &Path, target: &TargetName, json: bool) -> Result<Exit, Error> {
-    // Caught from here on: a signal ends the run by way of the unlock.
-    let mut stop = Stop::catch().map_err(Error::Runtime)?;
+/// All that a run logs, its failure too, carries its id and its target.
+async fn snapshot(dir: &Path, target: &TargetName, json: bool) -> Exit {
     let run = run_id::this_run();
     let span = tracing::error_span!("snapshot", snapshot_target = %target, %run);
+    let story = async {
+        let done = take(dir, target, &run, json).await;
+        done.unwrap_or_else(|error| tell(json, &error))
+    };
+    story.instrument(span).await
+}
+
+async fn take(dir: &Path, target: &TargetName, run: &str, json: bool) -> Result<Exit, Error> {
+    // Caught from here on: a signal ends the run by way of the unlock.
+    let mut stop = Stop::catch().map_err(Error::Runtime)?;
     let settings = config::load(dir, target)?;
     let job = Job {
         target,
         settings: &settings,
-        run: &run,
+        run,
     };
-    let story = snapshot::run(job, &mut stop).instrument(span);
-    let report: Report = story.await.map_err(Box::new)?;
+    let report: Report = snapshot::run(job, &mut stop).await.map_err(Box::new)?;
     report::log::warnings(&report);
     show(json, &report, || report.to_string())?;
     Ok(report.exit())

@@ -14,10 +14,9 @@ fn main() -> ExitCode {
     let json = cli.json();
     logging::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let done = match runtime {
+    let exit = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(cli)),
-        Err(error) => Err(Error::Runtime(error)),
+        Err(error) => commands::tell(json, &Error::Runtime(error)),
     };
-    let exit = done.unwrap_or_else(|error| commands::tell(json, &error));
     ExitCode::from(exit.code())
 }

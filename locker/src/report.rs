@@ -152,7 +152,7 @@ pub(crate) mod log {
         let exit = Exit::from(error);
         let snapshot = error.snapshot().unwrap_or_default();
         tracing::error!(
-            message_id = events::FAILED,
+            message_id = matches!(error, Error::Snapshot(_)).then_some(events::FAILED),
             snapshot,
             exit_code = exit.code(),
             "{error}"

@@ -116,10 +116,13 @@ impl World {
 
     /// Starts the binary with these arguments and this addition to its environment.
     pub fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Running {
-        let child = tokio::process::Command::new(binary())
-            .arg("--config-dir")
-            .arg(self.dir.path())
-            .args(arguments)
+        let mut command = tokio::process::Command::new(binary());
+        command.args(arguments);
+        // The only commands that read a target's file.
+        if let Some(&("snapshot" | "list" | "destroy")) = arguments.first() {
+            command.arg("--config-dir").arg(self.dir.path());
+        }
+        let child = command
             .env_remove("JOURNAL_STREAM")
             .env_remove("INVOCATION_ID")
             .envs(environment.iter().copied())

@@ -113,7 +113,7 @@ fn two_runs_at_once() {
         .vm
         .ok("mkdir -p /root/cfg/targets; printf '[database]\\nuser = \"root\"\\n' >/root/cfg/targets/main.toml");
     let slow = start_and_wait_for_cut(&world);
-    let second = world.vm.run("mariasnap --config-dir /root/cfg snapshot main");
+    let second = world.vm.run("mariasnap snapshot --config-dir /root/cfg main");
     drop(slow);
     assert_eq!(second.status, 10, "{second:?}");
     assert!(second.stderr.contains("main"), "{second:?}");
