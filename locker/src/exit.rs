@@ -37,9 +37,9 @@ pub enum Exit {
     Busy = 10,
     /// The snapshot is consistent; clearing away old ones failed.
     PruneFailed = 11,
-    /// At least one snapshot wasn't destroyed.
+    /// At least one snapshot wasn't destroyed, or it isn't known.
     NotDestroyed = 12,
-    /// The helper can't be reached, or doesn't answer.
+    /// The helper can't be reached, doesn't answer, or can't list.
     HelperUnreachable = 13,
 }
 
@@ -58,8 +58,8 @@ Exit codes:
   9   unknown whether a snapshot was taken
   10  another run on this target is under way
   11  snapshot is consistent, but old ones couldn't be cleared away
-  12  destroy: at least one snapshot wasn't destroyed
-  13  the helper can't be reached or doesn't answer";
+  12  destroy: at least one snapshot wasn't destroyed, as far as is known
+  13  the helper can't be reached, doesn't answer or can't list";
 
 impl Exit {
     /// The number.
@@ -88,12 +88,23 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// For the commands that take no snapshot, so that none of them says what became of one.
+    fn without_snapshot(failure: &HelperFailure) -> Self {
+        match Self::from(failure) {
+            Self::SnapshotFailed | Self::OutcomeUnknown if failure.is_destroy() => Self::NotDestroyed,
+            Self::SnapshotFailed | Self::OutcomeUnknown => Self::HelperUnreachable,
+            exit => exit,
+        }
+    }
+}
+
 impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
             Error::Config(_) => Self::Config,
             Error::Snapshot(error) => Self::from(&**error),
-            Error::Helper(failure) => Self::from(failure),
+            Error::Helper(failure) => Self::without_snapshot(failure),
             Error::NotDestroyed { .. } => Self::NotDestroyed,
             Error::Setup(error) => match error.kind() {
                 SetupErrorKind::Config => Self::Config,
@@ -114,7 +125,13 @@ impl From<&SnapshotError> for Exit {
             | SnapshotError::Unproven { fate, .. }
             | SnapshotError::Confirm { fate, .. } => fate,
             SnapshotError::Database(_) => return Self::Database,
-            SnapshotError::Helper(failure) => return Self::from(failure),
+            SnapshotError::Helper(failure) => {
+                return match Self::from(failure) {
+                    // Known all the same: a run's first calls take no snapshot.
+                    Self::OutcomeUnknown => Self::SnapshotFailed,
+                    exit => exit,
+                };
+            }
             SnapshotError::Interrupted(_) => return Self::SnapshotFailed,
             SnapshotError::Lock(error) => return Self::from(error),
         };

@@ -41,6 +41,11 @@ impl HelperFailure {
         }
     }
 
+    /// Whether destroying failed.
+    pub fn is_destroy(&self) -> bool {
+        matches!(self, Self::Call { call, .. } if *call == super::DESTROY)
+    }
+
     /// Whether the helper didn't answer in time, so that the call may yet take effect.
     pub fn is_timeout(&self) -> bool {
         match self.answer() {

@@ -8,7 +8,8 @@ use std::io;
 use std::time::Duration;
 
 use mariasnap_dbus::{
-    Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot, SnapshotHelper1Proxy, Target, TargetName, limits,
+    Cut, DestroyOutcome, DestroyRequest, HelperError, Outcome, Snapshot, SnapshotHelper1Proxy, Target, TargetName,
+    limits,
 };
 use serde::Serialize;
 use zbus::DynamicType;
@@ -16,6 +17,8 @@ use zbus::proxy::MethodFlags;
 
 pub use connect::Caller;
 pub use error::HelperFailure;
+
+const DESTROY: &str = "DestroySnapshots";
 
 /// A snapshot's properties on their way to the helper.
 pub type Properties = BTreeMap<String, String>;
@@ -50,16 +53,26 @@ impl Helper {
         answer.map_err(failure("ListSnapshots", target.as_str()))
     }
 
-    /// Destroys in as many calls as the contract's limit asks for.
+    /// Destroys in as many calls as the contract's limit asks for. Where a later one fails, what the earlier ones did
+    /// is returned all the same, and the rest as failed.
     pub async fn destroy(
         &self,
         target: &TargetName,
         requests: &[DestroyRequest],
     ) -> Result<Vec<DestroyOutcome>, HelperFailure> {
         let mut outcomes = Vec::with_capacity(requests.len());
-        for batch in requests.chunks(limits::MAX_DESTROY) {
-            let answer: Result<Vec<DestroyOutcome>, _> = self.call("DestroySnapshots", &(target.as_str(), batch)).await;
-            outcomes.extend(answer.map_err(failure("DestroySnapshots", target.as_str()))?);
+        let mut batches = requests.chunks(limits::MAX_DESTROY);
+        for batch in batches.by_ref() {
+            let answer: Result<Vec<DestroyOutcome>, _> = self.call(DESTROY, &(target.as_str(), batch)).await;
+            match answer.map_err(failure(DESTROY, target.as_str())) {
+                Ok(done) => outcomes.extend(done),
+                Err(error) if outcomes.is_empty() => return Err(error),
+                Err(error) => {
+                    let left = batch.iter().chain(batches.flatten());
+                    outcomes.extend(left.map(|request| failed(request, &error)));
+                    break;
+                }
+            }
         }
         Ok(outcomes)
     }
@@ -123,6 +136,14 @@ impl Helper {
             Ok(answer) => answer,
             Err(_) => Err(HelperError::ZBus(timed_out().into())),
         }
+    }
+}
+
+fn failed(request: &DestroyRequest, why: &HelperFailure) -> DestroyOutcome {
+    DestroyOutcome {
+        name: request.name.clone(),
+        outcome: Outcome::Failed.as_str().to_owned(),
+        detail: why.to_string(),
     }
 }
 
