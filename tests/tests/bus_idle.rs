@@ -1,8 +1,11 @@
 //! The helper leaves when idle, and no request is lost over it.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use mariasnap_dbus::HelperError;
+use mariasnap_tests::fake_storage::TAKE_MS;
 use mariasnap_tests::private_bus::{Setup, World, until};
 
 #[tokio::test]
@@ -39,6 +42,38 @@ async fn it_stays_for_a_ticket_on_the_bus() {
         .await
         .unwrap();
     until("the idle exit", || !world.helper_runs()).await;
+}
+
+#[tokio::test]
+async fn it_stays_while_a_pool_works_for_nobody() {
+    let environment = vec![
+        ("HELPER_IDLE_MS", "100".to_owned()),
+        ("HELPER_STORAGE_MS", "100".to_owned()),
+        (TAKE_MS, "1500".to_owned()),
+    ];
+    let mut world = World::new(Setup {
+        environment,
+        ..Setup::default()
+    })
+    .await;
+    let helper = world.bus_proxy().await;
+    let unknown = helper.create_snapshot("main", BTreeMap::new()).await;
+    assert!(matches!(unknown, Err(HelperError::OutcomeUnknown(_))), "{unknown:?}");
+    until("the idle exit", || !world.helper_runs()).await;
+    assert_eq!(world.record().len(), 1);
+}
+
+#[tokio::test]
+async fn told_to_stop_it_waits_for_a_ticket_and_for_no_idle_connection() {
+    let mut world = World::usual().await;
+    let (helper, _idle) = (world.peer_proxy().await, world.peer().await.unwrap());
+    let (ticket, _) = helper.prepare_snapshot("main").await.unwrap();
+    let pid = world.helper_pid().to_string();
+    let told = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(told.unwrap().success());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    helper.take_snapshot(&ticket, BTreeMap::new()).await.unwrap();
+    until("the exit", || !world.helper_runs()).await;
 }
 
 /// Requests at every distance from the exit, each answered by the helper that was there or by the next one.

@@ -28,7 +28,10 @@ pub(crate) struct Core {
     pub(crate) pools: Pools,
     pub(crate) tickets: Mutex<Tickets>,
     pub(crate) rate: Mutex<RateLimit>,
+    /// Requests.
     pub(crate) activity: Arc<Activity>,
+    /// Peer connections, idle ones too.
+    pub(crate) connections: Arc<Activity>,
     pub(crate) ticket_lifetime: Duration,
 }
 
@@ -133,14 +136,16 @@ impl Core {
         };
         let owned = target.clone();
         self.pools
-            .run(target.pool(), move |storage| storage.confirm(&owned, &confirmation))
+            .run_in_turn(target.pool(), move |storage| storage.confirm(&owned, &confirmation))
             .await
     }
 
     pub(crate) async fn list(&self, caller: &Caller, target: &str) -> Result<Vec<Snapshot>, HelperError> {
         let target = self.authorised(caller, ACTION_LIST, target, None).await?;
         let owned = target.clone();
-        self.pools.run(target.pool(), move |storage| storage.list(&owned)).await
+        self.pools
+            .run_in_turn(target.pool(), move |storage| storage.list(&owned))
+            .await
     }
 
     pub(crate) async fn destroy(
@@ -156,7 +161,7 @@ impl Core {
         }
         let owned = target.clone();
         self.pools
-            .run(target.pool(), move |storage| storage.destroy(&owned, &requests))
+            .run_in_turn(target.pool(), move |storage| storage.destroy(&owned, &requests))
             .await
     }
 

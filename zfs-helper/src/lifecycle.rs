@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Counts requests and peer connections.
+/// Counts requests, or peer connections.
 #[derive(Debug)]
 pub(crate) struct Activity(Mutex<State>);
 

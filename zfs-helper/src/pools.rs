@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mariasnap_dbus::HelperError;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::config::Settings;
+use crate::lifecycle::Activity;
 use crate::storage::Storage;
 
 /// Requests that wait for one pool; more are refused.
@@ -25,8 +26,16 @@ type Job = Box<dyn FnOnce(&mut dyn Storage) + Send>;
 
 /// The pools' threads.
 pub struct Pools {
-    queues: BTreeMap<String, SyncSender<Job>>,
+    queues: BTreeMap<String, Queue>,
     patience: Duration,
+    /// Work that is queued or done counts, whether or not anybody still waits for it.
+    pub(crate) activity: Arc<Activity>,
+}
+
+struct Queue {
+    jobs: SyncSender<Job>,
+    /// For what can wait: one at a time is queued, so that a cut never waits for more than one.
+    turn: Arc<Semaphore>,
 }
 
 /// A pool's thread couldn't start.
@@ -49,10 +58,17 @@ impl Pools {
         for target in settings.targets().values() {
             if let Entry::Vacant(vacant) = queues.entry(target.pool().to_owned()) {
                 let pool = vacant.key().clone();
-                vacant.insert(start(&pool, open).map_err(|why| PoolError { pool, why })?);
+                let jobs = start(&pool, open).map_err(|why| PoolError { pool, why })?;
+                let turn = Arc::new(Semaphore::new(1));
+                vacant.insert(Queue { jobs, turn });
             }
         }
-        Ok(Self { queues, patience })
+        let activity = Activity::new();
+        Ok(Self {
+            queues,
+            patience,
+            activity,
+        })
     }
 
     /// Has the pool's thread do `work`. Past the patience the answer is `Busy` if the work hadn't begun and never
@@ -62,32 +78,71 @@ impl Pools {
         T: Send + 'static,
         F: FnOnce(&mut dyn Storage) -> Result<T, HelperError> + Send + 'static,
     {
-        let busy = |why: &str| HelperError::Busy(format!("pool {pool} {why}"));
-        let queue = self
-            .queues
-            .get(pool)
-            .ok_or_else(|| HelperError::Misconfigured(format!("pool {pool} has no thread")))?;
+        self.run_within(self.patience, pool, work).await
+    }
+
+    /// The same for work that no database waits for: it queues one after the other.
+    pub(crate) async fn run_in_turn<T, F>(&self, pool: &str, work: F) -> Result<T, HelperError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Storage) -> Result<T, HelperError> + Send + 'static,
+    {
+        let since = Instant::now();
+        let turn = self.queue(pool)?.turn.clone().acquire_owned();
+        let turn = tokio::time::timeout(self.patience, turn)
+            .await
+            .ok()
+            .and_then(Result::ok);
+        let turn = turn.ok_or_else(|| busy(pool, "is busy with other requests"))?;
+        let work = move |storage: &mut dyn Storage| {
+            let _turn = turn;
+            work(storage)
+        };
+        let left = self.patience.saturating_sub(since.elapsed());
+        self.run_within(left, pool, work).await
+    }
+
+    fn queue(&self, pool: &str) -> Result<&Queue, HelperError> {
+        let none = || HelperError::Misconfigured(format!("pool {pool} has no thread"));
+        self.queues.get(pool).ok_or_else(none)
+    }
+
+    async fn run_within<T, F>(&self, patience: Duration, pool: &str, work: F) -> Result<T, HelperError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Storage) -> Result<T, HelperError> + Send + 'static,
+    {
+        let queue = self.queue(pool)?;
+        let under_way = self.activity.begin();
         let (answer, answered) = oneshot::channel();
         let claimed = Arc::new(AtomicBool::new(false));
         let claim = claimed.clone();
         let job: Job = Box::new(move |storage| {
+            let _under_way = under_way;
             if !claim.swap(true, Ordering::AcqRel) && answer.send(work(storage)).is_err() {
                 tracing::warn!("a request was done after its caller had stopped waiting");
             }
         });
-        queue.try_send(job).map_err(|_| busy("has too many requests waiting"))?;
-        match tokio::time::timeout(self.patience, answered).await {
+        queue
+            .jobs
+            .try_send(job)
+            .map_err(|_| busy(pool, "has too many requests waiting"))?;
+        match tokio::time::timeout(patience, answered).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(HelperError::OutcomeUnknown(format!("pool {pool}: its thread ended"))),
             Err(_) if claimed.swap(true, Ordering::AcqRel) => {
-                let waited = self.patience.as_secs();
+                let waited = patience.as_secs();
                 Err(HelperError::OutcomeUnknown(format!(
                     "pool {pool} hasn't answered for {waited} s"
                 )))
             }
-            Err(_) => Err(busy("is busy with other requests")),
+            Err(_) => Err(busy(pool, "is busy with other requests")),
         }
     }
+}
+
+fn busy(pool: &str, why: &str) -> HelperError {
+    HelperError::Busy(format!("pool {pool} {why}"))
 }
 
 fn start<S, E>(pool: &str, open: fn() -> Result<S, E>) -> Result<SyncSender<Job>, String>

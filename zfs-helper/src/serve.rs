@@ -101,10 +101,11 @@ pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
     let core = Arc::new(Core {
         settings: wiring.settings,
         authority: Authority::new(&questions, limits.polkit, limits.interactive).await?,
+        activity: wiring.pools.activity.clone(),
+        connections: Activity::new(),
         pools: wiring.pools,
         tickets: Mutex::new(Tickets::default()),
         rate: Mutex::new(RateLimit::new(limits.burst, limits.per_second)),
-        activity: Activity::new(),
         ticket_lifetime: limits.ticket,
     });
     let accepting = match wiring.listener {
@@ -129,6 +130,7 @@ pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
         () = idle(&core, limits.idle) => {}
         _ = stop.recv() => {}
         () = bus.closed() => return Err(ServeError::BusGone),
+        () = questions.closed() => return Err(ServeError::BusGone),
     }
     // No await since `idle` returned: nothing can have been accepted in between. Later connections wait in systemd's
     // socket and start the helper anew.
@@ -140,7 +142,8 @@ pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
 
 async fn idle(core: &Core, limit: Duration) {
     loop {
-        let left = match core.activity.quiet_for() {
+        let quiet = core.activity.quiet_for().zip(core.connections.quiet_for());
+        let left = match quiet.map(|(requests, connections)| requests.min(connections)) {
             Some(quiet) if quiet < limit => limit - quiet,
             Some(_) if locked(&core.tickets).none_live(Instant::now()) => return,
             _ => limit.min(Duration::from_secs(1)),
@@ -157,7 +160,11 @@ async fn leave(core: &Core, bus: zbus::Connection, drain: Duration) -> Result<()
     bus.release_name(BUS_NAME).await?;
     let until = Instant::now() + drain;
     tokio::time::sleep(SETTLE).await;
-    while Instant::now() < until && core.activity.quiet_for().is_none_or(|quiet| quiet < SETTLE) {
+    // A connection without request or ticket loses nothing: it is made anew.
+    let wanted = || {
+        core.activity.quiet_for().is_none_or(|quiet| quiet < SETTLE) || !locked(&core.tickets).none_live(Instant::now())
+    };
+    while Instant::now() < until && wanted() {
         tokio::time::sleep(SETTLE / 5).await;
     }
     if tokio::time::timeout(SETTLE * 20, bus.graceful_shutdown())

@@ -36,7 +36,7 @@ pub(crate) async fn accept(core: Arc<Core>, listener: UnixListener, handshake: D
                 continue;
             }
         };
-        let (core, busy) = (core.clone(), core.activity.begin());
+        let (core, busy) = (core.clone(), core.connections.begin());
         tokio::spawn(async move {
             let (_busy, owner) = (busy, Owner::Peer(process.number));
             if let Err(error) = serve(core.clone(), stream, process.clone(), handshake).await {
