@@ -13,8 +13,11 @@ pub const STATE: &str = "state";
 /// Set by the helper alone: random, the same on every dataset of one cut.
 pub const ID: &str = "id";
 
+/// Set by the helper alone: on how many datasets the cut was taken.
+pub const MEMBERS: &str = "members";
+
 /// Keys that a client can't set.
-pub const RESERVED: [&str; 3] = [TARGET, STATE, ID];
+pub const RESERVED: [&str; 4] = [TARGET, STATE, ID, MEMBERS];
 
 /// Value of [`STATE`] from birth until the client has proven that the lock was held past the cut.
 pub const STATE_UNPROVEN: &str = "unproven";

@@ -198,7 +198,7 @@ impl Core {
 
     async fn cut(&self, target: &Target, plan: Plan, mut properties: Properties) -> Result<Cut, HelperError> {
         let id = random_hex::<16>()?;
-        properties::mark_newborn(&mut properties, &target.name, &id);
+        properties::mark_newborn(&mut properties, &target.name, &id, plan.datasets.len());
         let name = plan.name.to_string();
         let work = move |storage: &mut dyn crate::storage::Storage| {
             let started = Instant::now();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use mariasnap_dbus::properties::{ID, NAMESPACE, RESERVED, STATE, STATE_UNPROVEN, TARGET};
+use mariasnap_dbus::properties::{ID, MEMBERS, NAMESPACE, RESERVED, STATE, STATE_UNPROVEN, TARGET};
 use mariasnap_dbus::{HelperError, PropertyKey, TargetName, limits};
 
 use crate::storage::Properties;
@@ -37,8 +37,14 @@ fn entry(key: &str, value: String) -> Result<(String, String), HelperError> {
 }
 
 /// Adds the helper's own marks of a newborn snapshot.
-pub(crate) fn mark_newborn(properties: &mut Properties, target: &TargetName, id: &str) {
-    for (key, value) in [(TARGET, target.as_str()), (STATE, STATE_UNPROVEN), (ID, id)] {
+pub(crate) fn mark_newborn(properties: &mut Properties, target: &TargetName, id: &str, members: usize) {
+    let members = members.to_string();
+    for (key, value) in [
+        (TARGET, target.as_str()),
+        (STATE, STATE_UNPROVEN),
+        (ID, id),
+        (MEMBERS, &members),
+    ] {
         properties.insert(format!("{NAMESPACE}{key}"), value.to_owned());
     }
 }

@@ -123,16 +123,14 @@ impl Storage for Zfs {
         let answer = self
             .lzc
             .transact(target.pool(), CONFIRM, &arguments)
-            .map_err(|error| refused(&error))?;
-        match (answer.text("refused"), answer.int("failed")) {
-            (Some(why), _) => Err(HelperError::NoSuchSnapshot(format!("can't confirm: {why}"))),
-            (None, Some(errno)) => {
-                let at = answer.text("at").unwrap_or_default();
-                Err(HelperError::StorageFailed(format!(
-                    "can't set properties on {at}: error {errno}"
-                )))
-            }
-            (None, None) => Ok(()),
+            .map_err(|error| stopped(&error))?;
+        let at = answer.text("at").unwrap_or_default();
+        let failed = |errno| format!("can't set properties on {at}: error {errno}");
+        match (answer.text("refused"), answer.int("failed"), answer.int("midway")) {
+            (Some(why), _, _) => Err(HelperError::NoSuchSnapshot(format!("can't confirm: {why}"))),
+            (_, Some(errno), _) => Err(HelperError::StorageFailed(failed(errno))),
+            (_, _, Some(errno)) => Err(HelperError::OutcomeUnknown(failed(errno))),
+            (None, None, None) => Ok(()),
         }
     }
 
@@ -142,7 +140,7 @@ impl Storage for Zfs {
             .lzc
             .query(target.pool(), LIST, &arguments)
             .map_err(|error| refused(&error))?;
-        listing::grouped(&answer)
+        listing::grouped(answer)
     }
 
     fn destroy(&mut self, target: &Target, requests: &[DestroyRequest]) -> Result<Vec<DestroyOutcome>, HelperError> {
@@ -158,11 +156,7 @@ impl Storage for Zfs {
         let answer = self
             .lzc
             .transact(target.pool(), DESTROY, &arguments)
-            .map_err(|error| match refused(&error) {
-                // A program that stopped midway isn't rolled back.
-                HelperError::StorageFailed(why) => HelperError::OutcomeUnknown(why),
-                other => other,
-            })?;
+            .map_err(|error| stopped(&error))?;
         let told = |request: &DestroyRequest| {
             let found = answer.map(&request.name);
             let text = |key| found.and_then(|map| map.text(key)).map(str::to_owned);
@@ -181,6 +175,12 @@ fn text_map(texts: &BTreeMap<String, String>) -> Map {
         .iter()
         .map(|(key, value)| (key.as_str(), value.as_str().into()))
         .collect()
+}
+
+/// What an error of a program that changes things means: it may have stopped midway, for want of memory or time as
+/// well, and isn't rolled back.
+fn stopped(error: &LzcError) -> HelperError {
+    HelperError::OutcomeUnknown(error.to_string())
 }
 
 /// What an errno of libzfs_core means to the client.

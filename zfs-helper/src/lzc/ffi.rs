@@ -148,8 +148,10 @@ impl Lzc {
                 &mut out,
             )
         };
-        let out = self.finish("lzc_channel_program", code, out)?;
-        Ok(out.map("return").cloned().unwrap_or_default())
+        match self.finish("lzc_channel_program", code, out)?.0.remove("return") {
+            Some(Value::Map(returned)) => Ok(returned),
+            _ => Ok(Map::default()),
+        }
     }
 
     /// Takes `list` over, and makes an error of a call that returned one or listed some.

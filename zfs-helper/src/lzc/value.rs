@@ -69,14 +69,6 @@ impl Map {
             _ => None,
         })
     }
-
-    /// The strings, in the order of their names.
-    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|(key, value)| match value {
-            Value::Text(text) => Some((key.as_str(), text.as_str())),
-            _ => None,
-        })
-    }
 }
 
 impl fmt::Display for Map {

@@ -1,6 +1,7 @@
 -- Marks one unproven snapshot on all its datasets, or says why not.
 -- Arguments: datasets = list, name, target, guid, not_before, namespace, properties = { FULL KEY = VALUE }.
--- Returns { } when done, { refused = why }, or { failed = errno, at = snapshot }.
+-- Returns { } when done, { refused = why }, { failed = errno, at = snapshot } with nothing changed, or
+-- { midway = errno, at = snapshot } with some of it done.
 local arguments = ...
 local members, id = {}, nil
 
@@ -32,6 +33,9 @@ for _, dataset in ipairs(arguments.datasets) do
     end
 end
 if #members == 0 then return { refused = "there is no such snapshot" } end
+if own(members[1], "members") ~= #members .. "" then
+    return { refused = members[1] .. ": it is no longer there on all its datasets" }
+end
 
 for _, snapshot in ipairs(members) do
     for key, value in pairs(arguments.properties) do
@@ -42,7 +46,7 @@ end
 for _, snapshot in ipairs(members) do
     for key, value in pairs(arguments.properties) do
         local failed = zfs.sync.set_prop(snapshot, key, value)
-        if failed ~= 0 then return { failed = failed, at = snapshot } end
+        if failed ~= 0 then return { midway = failed, at = snapshot } end
     end
 end
 return {}

@@ -25,7 +25,17 @@ local function is_consistent(snapshot)
     return own(snapshot, "target") == arguments.target and own(snapshot, "state") == "consistent"
 end
 
-local function count_consistent()
+-- Whether these are all the members that a cut had at birth, each of them consistent.
+local function is_whole(members)
+    local id = own(members[1], "id")
+    if id == nil or own(members[1], "members") ~= #members .. "" then return false end
+    for _, snapshot in ipairs(members) do
+        if not is_consistent(snapshot) or own(snapshot, "id") ~= id then return false end
+    end
+    return true
+end
+
+local function count_whole()
     local seen, count = {}, 0
     for _, dataset in ipairs(arguments.datasets) do
         local start = dataset .. "@" .. arguments.prefix .. "-"
@@ -33,7 +43,7 @@ local function count_consistent()
             local name = string.sub(snapshot, #dataset + 2)
             if string.sub(snapshot, 1, #start) == start and not seen[name] then
                 seen[name] = true
-                if is_consistent(snapshot) then count = count + 1 end
+                if is_consistent(snapshot) and is_whole(members_of(name)) then count = count + 1 end
             end
         end
     end
@@ -56,8 +66,11 @@ local function objection(members, name)
             return "cloned", clone .. " depends on " .. snapshot
         end
     end
-    if is_consistent(members[1]) and kept <= arguments.min_keep then
-        return "min-keep", "min_keep is " .. arguments.min_keep .. ", and no more than " .. kept .. " consistent are left"
+    -- What is left of an incomplete one is better than nothing: it goes once there are enough whole ones.
+    local left = kept
+    if is_whole(members) then left = left - 1 end
+    if is_consistent(members[1]) and left < arguments.min_keep then
+        return "min-keep", "min_keep is " .. arguments.min_keep .. ", and of whole consistent ones there are " .. kept
     end
     for _, snapshot in ipairs(members) do
         local failed = zfs.check.destroy(snapshot)
@@ -77,7 +90,7 @@ local function destroy(name)
     local members = members_of(name)
     local outcome, detail = objection(members, name)
     if outcome ~= nil then return outcome, detail end
-    if is_consistent(members[1]) then kept = kept - 1 end
+    if is_whole(members) then kept = kept - 1 end
     for _, snapshot in ipairs(members) do
         local failed = zfs.sync.destroy(snapshot)
         if failed ~= 0 then return "failed", snapshot .. ": error " .. failed .. "; others may be gone" end
@@ -85,7 +98,7 @@ local function destroy(name)
     return "destroyed", ""
 end
 
-kept = count_consistent()
+kept = count_whole()
 for _, name in ipairs(arguments.names) do
     local outcome, detail = destroy(name)
     outcomes[name] = { outcome = outcome, detail = detail }

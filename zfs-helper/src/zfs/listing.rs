@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 
 use mariasnap_dbus::{HelperError, Snapshot, properties};
 
-use crate::lzc::Map;
+use crate::lzc::{Map, Value};
 
 /// Groups what the program `list` returned by name and id, oldest first.
-pub(super) fn grouped(answer: &Map) -> Result<Vec<Snapshot>, HelperError> {
+pub(super) fn grouped(answer: Map) -> Result<Vec<Snapshot>, HelperError> {
     let mut singles = Vec::new();
-    for (full, entry) in answer.maps() {
-        singles.push(single(full, entry).ok_or_else(|| HelperError::StorageFailed(format!("can't read {full}")))?);
+    for (full, entry) in answer.0 {
+        let one = match entry {
+            Value::Map(entry) => single(&full, entry),
+            _ => None,
+        };
+        singles.push(one.ok_or_else(|| HelperError::StorageFailed(format!("can't read {full}")))?);
     }
     // By dataset alone: `t/a/b@s` sorts before `t/a@s`, though `t/a` is the target's first dataset.
     singles.sort_by(|one, two| one.datasets.cmp(&two.datasets));
@@ -28,9 +32,9 @@ pub(super) fn grouped(answer: &Map) -> Result<Vec<Snapshot>, HelperError> {
     Ok(cuts)
 }
 
-fn single(full: &str, entry: &Map) -> Option<Snapshot> {
+fn single(full: &str, mut entry: Map) -> Option<Snapshot> {
     let (dataset, name) = full.split_once('@')?;
-    let own = entry.map("properties").into_iter().flat_map(Map::texts);
+    let (properties, clones) = (texts(entry.0.remove("properties")), texts(entry.0.remove("clones")));
     Some(Snapshot {
         name: name.to_owned(),
         guid: entry.unsigned("guid")?,
@@ -39,15 +43,22 @@ fn single(full: &str, entry: &Map) -> Option<Snapshot> {
         used: entry.unsigned("used")?,
         referenced: entry.unsigned("referenced")?,
         holds: u32::try_from(entry.unsigned("userrefs")?).ok()?,
-        clones: entry
-            .map("clones")
-            .into_iter()
-            .flat_map(Map::texts)
-            .map(|(_, clone)| clone.to_owned())
-            .collect(),
+        clones: clones.into_values().collect(),
         datasets: vec![dataset.to_owned()],
-        properties: own.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        properties,
     })
+}
+
+/// The strings of a map, if it is one.
+fn texts(value: Option<Value>) -> BTreeMap<String, String> {
+    let Some(Value::Map(map)) = value else {
+        return BTreeMap::new();
+    };
+    let text = |(key, value)| match value {
+        Value::Text(text) => Some((key, text)),
+        _ => None,
+    };
+    map.0.into_iter().filter_map(text).collect()
 }
 
 fn join(cut: &mut Snapshot, one: Snapshot) {
@@ -61,7 +72,6 @@ fn join(cut: &mut Snapshot, one: Snapshot) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lzc::Value;
 
     fn entry(guid: i64, txg: i64, id: &str) -> Value {
         let numbers = [
@@ -89,7 +99,7 @@ mod tests {
             .with("t/a@m-1", entry(-1, 9, "x"))
             .with("t/b@m-1", entry(7, 9, "x"))
             .with("t/b@m-0", entry(8, 5, "y"));
-        let cuts = grouped(&answer).unwrap();
+        let cuts = grouped(answer).unwrap();
         assert_eq!(
             cuts.iter().map(|cut| cut.name.as_str()).collect::<Vec<_>>(),
             ["m-0", "m-1"]
@@ -103,7 +113,7 @@ mod tests {
         let answer = Map::default()
             .with("t/a@m-1", entry(1, 9, "x"))
             .with("t/a/b@m-1", entry(2, 9, "x"));
-        let cuts = grouped(&answer).unwrap();
+        let cuts = grouped(answer).unwrap();
         assert_eq!(
             (cuts[0].guid, &cuts[0].datasets[..]),
             (1, &["t/a".to_owned(), "t/a/b".to_owned()][..])
