@@ -1,6 +1,7 @@
 //! Where log entries go: to the journal with their fields when systemd started us, else to standard error.
 #![forbid(unsafe_code)]
 
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -9,6 +10,7 @@ pub fn init() -> Result<(), tracing_subscriber::util::TryInitError> {
     let journal = std::env::var_os("JOURNAL_STREAM").map(|_| tracing_journald::layer());
     if let Some(Ok(layer)) = journal {
         return tracing_subscriber::registry()
+            .with(LevelFilter::INFO)
             .with(layer.with_field_prefix(None))
             .try_init();
     }
@@ -16,5 +18,8 @@ pub fn init() -> Result<(), tracing_subscriber::util::TryInitError> {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .without_time();
-    tracing_subscriber::registry().with(layer).try_init()
+    tracing_subscriber::registry()
+        .with(LevelFilter::INFO)
+        .with(layer)
+        .try_init()
 }

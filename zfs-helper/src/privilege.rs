@@ -30,7 +30,7 @@ pub enum PrivilegeError {
     },
 }
 
-/// Leaves the calling thread with CAP_SYS_ADMIN alone, which it can't pass to another program.
+/// Leaves the calling thread with CAP_SYS_ADMIN alone. A program that it ran as root would have it too: it runs none.
 pub fn keep_only_sys_admin() -> Result<(), PrivilegeError> {
     restrict(&CapsHashSet::from([Capability::CAP_SYS_ADMIN]))
 }
