@@ -1,4 +1,4 @@
-//! Configuration of one target: text -> [`raw::Raw`] -> [`Settings`], so that no half-checked value escapes.
+//! Configuration of one target: text -> raw tables -> [`Settings`], so that no half-checked value escapes.
 
 mod bound;
 mod error;

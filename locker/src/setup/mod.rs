@@ -1,7 +1,7 @@
 //! `mariasnap setup`: from a running server to regular snapshots, in one command run by root.
 //!
-//! It reads everything, decides everything ([`plan`]), prints it, and only then changes anything: files, the account,
-//! units. Pure parts are apart from those that read ([`ask`], [`host`]) or change ([`write`], [`units`]).
+//! It reads everything, decides everything (`plan`), prints it, and only then changes anything: files, the account,
+//! units. Pure parts are apart from those that read (`ask`, `host`) or change (`write`, `units`).
 
 mod account;
 mod advice;

@@ -1,6 +1,6 @@
 //! The configuration: the only thing that says which datasets may be touched.
 //!
-//! Text -> raw tables ([`raw`]) -> [`Settings`], so that no half-checked value escapes. It is read once at each
+//! Text -> raw tables -> [`Settings`], so that no half-checked value escapes. It is read once at each
 //! start; as the helper leaves when idle, a change is in force within seconds, or at once after a restart.
 #![forbid(unsafe_code)]
 
