@@ -1,13 +1,15 @@
 //! A connection to the bus with a bound on what is read: zbus alone takes 128 MiB from whoever sends it.
 #![forbid(unsafe_code)]
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::sync::Arc;
 
 use mariasnap_dbus::limits::MAX_MESSAGE_BYTES;
 use nix::sys::socket::{ControlMessage, MsgFlags, Shutdown, sendmsg, shutdown};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use zbus::Message;
@@ -17,8 +19,11 @@ use zbus::export::async_trait::async_trait;
 
 use crate::peer::framing::{HEADER_BYTES, message_bytes};
 
-/// A connection to the bus at `path`, not yet greeted. Only one that `passes_fds` can send descriptors; those sent to
-/// it are closed by the kernel, as plain reads don't take them.
+/// Most descriptors that the kernel passes with one message (SCM_MAX_FD).
+const MAX_FDS: usize = 253;
+
+/// A connection to the bus at `path`, not yet greeted. Only one that `passes_fds` can send descriptors, and is sent any;
+/// it takes them as zbus does, for a message whose descriptors are missing would end the connection.
 pub(crate) async fn connect(path: &Path, passes_fds: bool) -> io::Result<Builder<'static>> {
     let stream = Arc::new(UnixStream::connect(path).await?);
     Ok(Builder::socket(Stream { stream, passes_fds }))
@@ -51,8 +56,9 @@ impl ReadHalf for Bounded {
             let mut chunk = [0; 4096];
             while read.len() < HEADER_BYTES {
                 let missing = HEADER_BYTES - read.len();
-                let got = self.0.read(&mut chunk[..missing]).await?;
+                let (got, passed) = self.0.read(&mut chunk[..missing]).await?;
                 read.extend_from_slice(&chunk[..got]);
+                fds.extend(passed);
             }
             let length = read.first_chunk().ok_or(io::ErrorKind::InvalidData).map(message_bytes);
             let mut left = length.map_err(io::Error::from)??;
@@ -60,12 +66,13 @@ impl ReadHalf for Bounded {
                 return self.0.receive_message(seq, read, fds).await;
             }
             tracing::debug!("threw a message of {left} bytes away");
+            fds.clear();
             let had = read.len().min(usize::try_from(left).unwrap_or(usize::MAX));
             read.drain(..had);
             left -= had as u64;
             while left > 0 {
                 let most = usize::try_from(left).map_or(chunk.len(), |left| left.min(chunk.len()));
-                left -= self.0.read(&mut chunk[..most]).await? as u64;
+                left -= self.0.read(&mut chunk[..most]).await?.0 as u64;
             }
         }
     }
@@ -81,16 +88,27 @@ impl ReadHalf for Bounded {
 }
 
 impl Stream {
-    /// At least one byte.
-    async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            self.stream.readable().await?;
-            match self.stream.try_read(buffer) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return outcome,
+    /// At least one byte, and the descriptors that came with it.
+    async fn read(&self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+        let receive = || self.receive(buffer);
+        match self.stream.async_io(Interest::READABLE, receive).await? {
+            (0, _) => Err(io::ErrorKind::UnexpectedEof.into()),
+            received => Ok(received),
+        }
+    }
+
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut parts = [IoSliceMut::new(buffer)];
+        let received = recvmsg(&*self.stream, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+        let mut fds = Vec::new();
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(passed) = message {
+                fds.extend(passed);
             }
         }
+        Ok((received.bytes, fds))
     }
 }
 
@@ -98,7 +116,7 @@ impl Stream {
 #[async_trait]
 impl ReadHalf for Stream {
     async fn recvmsg(&mut self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-        self.read(buffer).await.map(|read| (read, Vec::new()))
+        self.read(buffer).await
     }
 }
 
