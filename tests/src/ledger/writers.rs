@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
 use serde::{Deserialize, Serialize};
@@ -103,16 +103,4 @@ async fn write(mut conn: Conn, writer: usize, stop: Rc<Cell<bool>>, report: Rc<R
             }
         }
     }
-}
-
-/// Bounds a wait so that a test that should fail doesn't hang instead.
-pub async fn wait_for(what: &str, limit: Duration, mut done: impl FnMut() -> bool) -> Result<(), String> {
-    let began = Instant::now();
-    while !done() {
-        if began.elapsed() > limit {
-            return Err(format!("{what}: not within {limit:?}"));
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
 }

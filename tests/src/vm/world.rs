@@ -19,29 +19,37 @@ pub struct World {
 impl World {
     /// The machine, made ready the first time that a test asks, and put back in order each time.
     pub fn enter() -> Self {
-        static ALONE: Mutex<()> = Mutex::new(());
         static READY: OnceLock<()> = OnceLock::new();
-        // A test that failed has told so already; the next one puts the machine in order itself.
-        let alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let vm = Vm::up();
+        let world = Self::alone();
         READY.get_or_init(|| {
-            install(vm);
-            vm.script("zfs-mariadb.sh", &[]);
-            vm.ok("mariasnap setup main --no-timer --no-snapshot");
+            world.install();
+            world.vm.ok("mariasnap setup main --no-timer --no-snapshot");
         });
-        vm.script("tidy.sh", &[]);
-        Self { vm, _alone: alone }
+        world.vm.script("tidy.sh", &[]);
+        world
     }
 
     /// A machine just booted, product installed and MariaDB on ZFS, but nothing set up.
     pub fn fresh() -> Self {
+        let world = Self::alone();
+        world.install();
+        world.vm.ok("date '+%F %T' >/run/test-began");
+        world
+    }
+
+    fn alone() -> Self {
         static ALONE: Mutex<()> = Mutex::new(());
+        // A test that failed has told so already; the next one puts the machine in order itself.
         let alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let vm = Vm::up();
-        install(vm);
-        vm.script("zfs-mariadb.sh", &[]);
-        vm.ok("date '+%F %T' >/run/test-began");
-        Self { vm, _alone: alone }
+        Self {
+            vm: Vm::up(),
+            _alone: alone,
+        }
+    }
+
+    fn install(&self) {
+        install(self.vm);
+        self.vm.script("zfs-mariadb.sh", &[]);
     }
 
     /// Runs the unit of target `main` to its end; its `Result` and the status of its main process.
