@@ -1,8 +1,10 @@
 //! The machine as an administrator leaves it: product installed, MariaDB on ZFS, target `main` set up.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::time::Instant;
 
 use super::{Vm, top};
 
@@ -13,7 +15,18 @@ pub const SNAPSHOT_UNIT: &str = "mariasnap@main.service";
 pub struct World {
     /// The shell.
     pub vm: Vm,
+    since: Instant,
     _alone: MutexGuard<'static, ()>,
+}
+
+/// Says how long it was, past the test harness, which keeps what a passing test prints to itself.
+impl Drop for World {
+    fn drop(&mut self) {
+        let name = std::thread::current().name().unwrap_or("?").to_owned();
+        let seconds = self.since.elapsed().as_secs_f32();
+        // A progress line that can't be written is no reason for anything.
+        let _unsaid = writeln!(std::io::stderr(), "[{seconds:5.1} s] {name}").is_err();
+    }
 }
 
 impl World {
@@ -43,6 +56,7 @@ impl World {
         let alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         Self {
             vm: Vm::up(),
+            since: Instant::now(),
             _alone: alone,
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mariasnap_tests::vm::{SNAPSHOT_UNIT, Vm, World, top};
 
 /// Write operations a second that the slowed disk still does: a cut then takes seconds.
-const SLOW: &str = "8";
+const SLOW: &str = "12";
 
 /// Slows the pool's disk until dropped.
 pub(crate) struct SlowDisk;
