@@ -123,6 +123,7 @@ impl From<&SnapshotError> for Exit {
             SnapshotError::CutShort { fate, .. }
             | SnapshotError::Take { fate, .. }
             | SnapshotError::Unproven { fate, .. }
+            | SnapshotError::TooEarly { fate, .. }
             | SnapshotError::Confirm { fate, .. } => fate,
             SnapshotError::Database(_) => return Self::Database,
             SnapshotError::Helper(failure) => {
@@ -137,7 +138,7 @@ impl From<&SnapshotError> for Exit {
         };
         match (fate, error) {
             (Fate::Unknown { .. }, _) => Self::OutcomeUnknown,
-            (_, SnapshotError::Unproven { .. }) => Self::LockLost,
+            (_, SnapshotError::Unproven { .. } | SnapshotError::TooEarly { .. }) => Self::LockLost,
             (
                 _,
                 SnapshotError::CutShort {

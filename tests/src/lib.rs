@@ -4,6 +4,7 @@
 // A test that can't set up its world must stop, and loudly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod append;
 pub mod fake_helper;
 pub mod fake_storage;
 pub mod ledger;

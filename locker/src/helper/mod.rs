@@ -1,6 +1,7 @@
 //! The storage helper, as the locker and people at a terminal call it.
 
 mod connect;
+mod early;
 mod error;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use zbus::DynamicType;
 use zbus::proxy::MethodFlags;
 
 pub use connect::Caller;
+pub use early::EarlyWord;
 pub use error::HelperFailure;
 
 const DESTROY: &str = "DestroySnapshots";

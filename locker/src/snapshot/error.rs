@@ -3,7 +3,7 @@
 use crate::database::DatabaseError;
 use crate::helper::HelperFailure;
 use crate::interrupt::Interrupt;
-use crate::lock::{Doubt, LockError};
+use crate::lock::{Cause, Doubt, LockError};
 
 use super::Fate;
 
@@ -46,6 +46,19 @@ pub enum SnapshotError {
         /// What is left.
         fate: Fate,
     },
+    /// The early word came true too late: what was written after the unlock may be in the snapshot.
+    #[error(
+        "the unlock came too early: the snapshot is of transaction group {createtxg}, and {open_txg} was open at the unlock, \
+             so later writes may be in it; {fate}"
+    )]
+    TooEarly {
+        /// The snapshot's.
+        createtxg: u64,
+        /// The one that the helper saw.
+        open_txg: u64,
+        /// What is left.
+        fate: Fate,
+    },
     /// Proven, but the helper didn't mark it so.
     #[error("the lock was proven, but the snapshot couldn't be marked as consistent: {failure}; {fate}")]
     Confirm {
@@ -57,12 +70,24 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
+    /// Cut short under the lock, by a bound, by a signal or by the database.
+    pub(super) fn cut_short(cause: Cause, fate: Fate) -> Self {
+        match cause {
+            Cause::Interrupt(interrupt) => Self::CutShort { interrupt, fate },
+            cause @ Cause::Database(_) => Self::Unproven {
+                doubt: cause.into(),
+                fate,
+            },
+        }
+    }
+
     /// The name of the snapshot that was or may have been taken.
     pub fn snapshot(&self) -> Option<&str> {
         match self {
             Self::CutShort { fate, .. }
             | Self::Take { fate, .. }
             | Self::Unproven { fate, .. }
+            | Self::TooEarly { fate, .. }
             | Self::Confirm { fate, .. } => fate.snapshot(),
             _ => None,
         }

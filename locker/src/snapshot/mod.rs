@@ -1,5 +1,6 @@
 //! `mariasnap snapshot`: the whole story, top to bottom.
 
+mod cut;
 mod error;
 mod fate;
 mod properties;
@@ -18,6 +19,7 @@ use crate::interrupt::Stop;
 use crate::lock;
 use crate::logging::step;
 use crate::report::{Report, log};
+use cut::Moment;
 use fate::Cleaner;
 use ready::Ready;
 use tidy::{Tidied, tidy};
@@ -35,12 +37,28 @@ pub struct Job<'a> {
 
 /// Takes a consistent snapshot, or fails and says what is left.
 pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError> {
+    let early = job.settings.lock.early_cut;
+    match attempt(&job, early, stop).await {
+        // The unlock came too early, which the transaction groups have shown. The lock is held to the end this time.
+        Err(error @ SnapshotError::TooEarly { .. }) => {
+            log::again(&error);
+            let mut report = attempt(&job, false, stop).await?;
+            report.warnings.push(error.to_string());
+            Ok(report)
+        }
+        ended => ended,
+    }
+}
+
+/// `early`: whether the helper's early word ends the hold.
+async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, SnapshotError> {
     // Before the lock: all that can be done, checked or put together.
-    let getting_ready = stop.unless(None, Ready::make(&job)).await;
+    let getting_ready = stop.unless(None, Ready::make(job)).await;
     let Ready {
         session,
         plan,
         helper,
+        mut word,
         ticket,
         properties,
         mut warnings,
@@ -52,42 +70,49 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
         ticket: &ticket,
     };
 
-    // Under the lock: the position, the cut, the proof. Then it is given back, whatever came of them.
+    // Under the lock: the cut, the position meanwhile, the proof. Then it is given back, whatever came of them.
     // Nothing is logged in between: a journal that stands still must not hold the lock.
     step("locking the database and taking the snapshot");
     let mut held = lock::acquire(session, plan, helper.sync_pool(job.target, &ticket), stop).await?;
-    let properties = properties::at_the_cut(properties, &held);
     let mut taking = Box::pin(helper.take(job.target, &ticket, &properties));
-    let taken = stop.unless(Some(held.deadline()), &mut taking).await;
-    let proof = match &taken {
-        Ok(Ok(_)) => held.prove(stop).await,
-        _ => Ok(()),
+    let moment = Moment::of(&mut taking, word.as_mut().filter(|_| early), &ticket);
+    let moment = cut::with_position(moment, &mut held, stop).await;
+    let (hold, proof) = match &moment {
+        Ok(moment) if moment.is_worth_a_proof() => held.prove_and_release(stop).await,
+        _ => held.release().await,
     };
-    let (hold, unlocked) = held.release().await;
     log::unlocked(&hold);
 
     // After it: an interrupted or failed cut is resolved, an unproven one discarded, a proven one confirmed.
-    let cut = match taken {
+    let (cut, open_txg) = match cut::answer(moment, &mut taking, stop).await {
         Ok(Ok(cut)) => cut,
         Ok(Err(failure)) => {
             let fate = cleaner.after_failure(&failure).await;
             return Err(SnapshotError::Take { failure, fate });
         }
-        Err(interrupt) => {
+        Err(cause) => {
             let fate = cleaner.after_interrupt(taking).await;
-            return Err(SnapshotError::CutShort { interrupt, fate });
+            return Err(SnapshotError::cut_short(cause, fate));
         }
     };
-    if let Err(doubt) = proof.and(unlocked) {
+    if let Err(doubt) = proof {
         let fate = cleaner.discard(cut.guid).await;
         return Err(SnapshotError::Unproven { doubt, fate });
     }
-    confirm(&job, &helper, cleaner, &cut, &properties::after_unlock(hold.held)).await?;
+    if let Some(open_txg) = open_txg.filter(|open_txg| cut.createtxg >= *open_txg) {
+        let (createtxg, fate) = (cut.createtxg, cleaner.discard(cut.guid).await);
+        return Err(SnapshotError::TooEarly {
+            createtxg,
+            open_txg,
+            fate,
+        });
+    }
+    confirm(job, &helper, cleaner, &cut, &properties::after_unlock(&hold, open_txg)).await?;
     log::consistent(&cut, &hold);
 
     // From here on the snapshot stands, whatever happens.
     let tidied = stop
-        .unless(None, tidy(&job, &cut))
+        .unless(None, tidy(job, &cut))
         .await
         .unwrap_or_else(Tidied::interrupted);
     warnings.extend(hold.unsynced.clone());
@@ -97,7 +122,7 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
         warnings,
         pruned,
         prune_error: tidied.failure,
-        ..Report::new(&job, cut, hold)
+        ..Report::new(job, cut, hold)
     })
 }
 

@@ -111,7 +111,10 @@ impl World {
 fn install(vm: Vm) {
     let deb = deb();
     vm.push(&deb, "/root/mariasnap.deb");
-    vm.push(&top().join("target/release/ledger"), "/usr/local/bin/ledger");
+    for program in ["ledger", "cutprobe"] {
+        let built = top().join("target/release").join(program);
+        vm.push(&built, &format!("/usr/local/bin/{program}"));
+    }
     vm.push(&top().join("tests/vm/guest/client.py"), "/usr/local/bin/client.py");
     vm.ok("dpkg -i /root/mariasnap.deb; chmod 755 /usr/local/bin/client.py");
 }

@@ -1,0 +1,72 @@
+//! What ends the locked part of a cut.
+
+use mariasnap_dbus::Cut;
+
+use crate::helper::{EarlyWord, HelperFailure, Ticket};
+use crate::interrupt::Stop;
+use crate::lock::{Cause, Held};
+
+/// The moment at which the lock has done its work, or has been held in vain.
+#[derive(Debug)]
+pub(super) enum Moment {
+    /// No later write can be in the snapshot if its createtxg is below this transaction group.
+    Early {
+        /// One that was open at that moment.
+        open_txg: u64,
+    },
+    /// The helper has answered: the snapshot is on the disks, or there is none.
+    Answered(Result<Cut, HelperFailure>),
+}
+
+impl Moment {
+    /// Waits for it. `taking` is left where it stands if the early word comes first.
+    pub(super) async fn of(
+        taking: &mut (impl Future<Output = Result<Cut, HelperFailure>> + Unpin),
+        word: Option<&mut EarlyWord>,
+        ticket: &Ticket,
+    ) -> Self {
+        let early = async {
+            match word {
+                Some(word) => word.of(ticket).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = taking => Self::Answered(answer),
+            open_txg = early => Self::Early { open_txg },
+        }
+    }
+
+    /// Whether a snapshot can come of it, so that the lock is worth proving.
+    pub(super) fn is_worth_a_proof(&self) -> bool {
+        !matches!(self, Self::Answered(Err(_)))
+    }
+}
+
+/// The moment, and the position meanwhile, which costs the hold nothing so. What fails or interrupts one ends both.
+pub(super) async fn with_position(
+    moment: impl Future<Output = Moment>,
+    held: &mut Held,
+    stop: &mut Stop,
+) -> Result<Moment, Cause> {
+    let deadline = Some(held.deadline());
+    let both = async { tokio::try_join!(async { Ok(moment.await) }, held.note_position()) };
+    let (moment, ()) = stop.unless(deadline, both).await??;
+    Ok(moment)
+}
+
+/// What the helper says in the end; and the early word, if that ended the hold.
+pub(super) async fn answer(
+    moment: Result<Moment, Cause>,
+    taking: &mut (impl Future<Output = Result<Cut, HelperFailure>> + Unpin),
+    stop: &mut Stop,
+) -> Result<Result<(Cut, Option<u64>), HelperFailure>, Cause> {
+    match moment? {
+        Moment::Answered(answer) => Ok(answer.map(|cut| (cut, None))),
+        Moment::Early { open_txg } => {
+            let answer = stop.unless(None, taking).await?;
+            Ok(answer.map(|cut| (cut, Some(open_txg))))
+        }
+    }
+}
