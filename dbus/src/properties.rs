@@ -38,12 +38,22 @@ pub const BINLOG_FILE: &str = "binlog-file";
 pub const BINLOG_POSITION: &str = "binlog-position";
 /// `gtid_binlog_pos` (MariaDB) or `gtid_executed` (MySQL) at the cut.
 pub const GTID: &str = "gtid";
+/// `gtid_current_pos` at the cut, on MariaDB; left out where it is the same as [`GTID`].
+pub const GTID_CURRENT: &str = "gtid-current";
 /// `gtid_slave_pos` at the cut, on a MariaDB replica.
 pub const GTID_SLAVE: &str = "gtid-slave";
 /// Source binary log whose events the replica had executed at the cut.
 pub const SOURCE_FILE: &str = "source-file";
 /// Position in [`SOURCE_FILE`] that the replica had executed at the cut, in bytes.
 pub const SOURCE_POSITION: &str = "source-position";
+/// Name of the replication channel of [`SOURCE_FILE`]; left out where it has none.
+pub const SOURCE_CHANNEL: &str = "source-channel";
+/// Instead of the three, on a replica of several sources: a JSON array of objects with `channel`, `file` and `position`.
+pub const SOURCES: &str = "sources";
+/// Galera's state at the cut: `uuid:seqno` of the last committed write set.
+pub const GALERA: &str = "galera";
+/// InnoDB's log sequence number at the cut, in bytes.
+pub const INNODB_LSN: &str = "innodb-lsn";
 /// Time from the first lock statement to the lock being held, in milliseconds.
 pub const WAIT_MS: &str = "wait-ms";
 /// Time for which commits were held up, in milliseconds; known only after the unlock.

@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::helper::{Caller, Helper};
 use crate::interrupt::Stop;
 use crate::report::{self, Report};
-use crate::snapshot::{self, Job};
+use crate::snapshot::{self, Job, Recorded};
 use crate::{generate, run_id, setup, table};
 
 /// Does what the command line says, tells what failed, and returns the exit code.
@@ -83,6 +83,8 @@ struct Listing<'a> {
 struct Entry<'a> {
     /// The first thing that a reader wants to know, so not only among the properties.
     state: &'a str,
+    /// Where the server stood, which the properties tell piece by piece.
+    position: Recorded,
     #[serde(flatten)]
     snapshot: &'a Snapshot,
 }
@@ -91,7 +93,12 @@ impl<'a> Entry<'a> {
     fn of(snapshot: &'a Snapshot) -> Self {
         // What doesn't say that it is consistent isn't.
         let state = snapshot.property(STATE).unwrap_or(STATE_UNPROVEN);
-        Self { state, snapshot }
+        let position = Recorded::read(&snapshot.properties);
+        Self {
+            state,
+            position,
+            snapshot,
+        }
     }
 }
 

@@ -8,6 +8,6 @@ mod session;
 
 pub use bounds::{NARROW, ServerBounds};
 pub use error::DatabaseError;
-pub use position::{Position, PositionReader};
+pub use position::{MAX_GTID_BYTES, Position, PositionReader, SourcePosition};
 pub use server::{Flavour, Server};
 pub use session::{Session, kill};

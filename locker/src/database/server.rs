@@ -9,7 +9,7 @@ const DOING: &str = "reading the server's variables";
 /// One query for everything; a server answers with those that it has.
 const VARIABLES: &str = "SHOW VARIABLES WHERE Variable_name IN ('version', 'version_comment', 'log_bin', 'server_uid', \
     'server_uuid', 'innodb_flush_log_at_trx_commit', 'max_statement_time', 'max_execution_time', 'wsrep_sync_wait', \
-    'gtid_binlog_pos', 'gtid_executed', 'gtid_slave_pos')";
+    'gtid_binlog_pos', 'gtid_executed', 'gtid_slave_pos', 'wsrep_on')";
 
 /// Which of the two families.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,16 @@ impl Server {
     /// Whether the server has `BACKUP STAGE`: MariaDB from 10.4.1.
     pub fn has_backup_stage(&self) -> bool {
         self.flavour == Flavour::MariaDb && self.numbers >= (10, 4, 1)
+    }
+
+    /// Whether the server has `performance_schema.log_status`: MySQL from 8.0.11.
+    pub fn has_log_status(&self) -> bool {
+        self.flavour == Flavour::MySql && self.numbers >= (8, 0, 11)
+    }
+
+    /// Whether it is a node of a Galera cluster.
+    pub fn is_galera(&self) -> bool {
+        self.variables.get("wsrep_on").is_some_and(|value| value == "ON")
     }
 
     /// Whether the binary log is on.

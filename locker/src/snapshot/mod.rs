@@ -5,6 +5,7 @@ mod error;
 mod fate;
 mod properties;
 mod ready;
+mod recorded;
 mod tidy;
 
 use mariasnap_dbus::{Cut, TargetName};
@@ -12,6 +13,7 @@ use mariasnap_dbus::{Cut, TargetName};
 pub use error::SnapshotError;
 pub use fate::Fate;
 pub(crate) use properties::milliseconds;
+pub(crate) use recorded::Recorded;
 
 use crate::config::Settings;
 use crate::helper::{Caller, Helper, HelperFailure, Properties};

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use mariasnap_dbus::{limits, properties as key};
+use mariasnap_dbus::properties as key;
 
-use crate::database::Position;
+use super::recorded;
 use crate::helper::Properties;
 use crate::lock::Held;
 
 /// Adds what the lock showed.
 pub(super) fn at_the_cut(mut properties: Properties, held: &Held) -> Properties {
-    add_position(&mut properties, held.position());
+    recorded::write(held.position(), &mut properties);
     properties.insert(key::WAIT_MS.to_owned(), milliseconds(held.waited()).to_string());
     properties
 }
@@ -25,75 +25,9 @@ pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
 }
 
-fn add_position(properties: &mut Properties, position: &Position) {
-    let files = [
-        (key::BINLOG_FILE, key::BINLOG_POSITION, &position.binlog),
-        (key::SOURCE_FILE, key::SOURCE_POSITION, &position.source),
-    ];
-    for (file_key, offset_key, place) in files {
-        if let Some((file, offset)) = place {
-            properties.insert(file_key.to_owned(), file.clone());
-            properties.insert(offset_key.to_owned(), offset.to_string());
-        }
-    }
-    add_split(properties, key::GTID, &position.gtid);
-    add_split(properties, key::GTID_SLAVE, &position.gtid_slave);
-}
-
-/// A value too long for one property goes into `KEY.0`, `KEY.1`... to be joined without anything between.
-fn add_split(properties: &mut Properties, key: &str, value: &str) {
-    match value.len() {
-        0 => {}
-        short if short <= limits::MAX_PROPERTY_VALUE_BYTES => {
-            properties.insert(key.to_owned(), value.to_owned());
-        }
-        _ => {
-            let chunks = value.as_bytes().chunks(limits::MAX_PROPERTY_VALUE_BYTES);
-            for (number, chunk) in chunks.enumerate() {
-                let chunk = String::from_utf8_lossy(chunk).into_owned();
-                properties.insert(format!("{key}.{number}"), chunk);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn gtids(value: &str) -> Properties {
-        let mut properties = Properties::new();
-        let position = Position {
-            gtid: value.to_owned(),
-            ..Position::default()
-        };
-        add_position(&mut properties, &position);
-        properties
-    }
-
-    #[test]
-    fn long_gtid_sets_are_split_and_join_again() {
-        let long: String = (0..3000).map(|n| format!("{n}-1-{n},")).collect();
-        let properties = gtids(&long);
-        let joined: String = (0..properties.len())
-            .map(|n| properties[&format!("gtid.{n}")].as_str())
-            .collect();
-        assert_eq!(joined, long);
-        assert!(
-            properties
-                .values()
-                .all(|value| value.len() <= limits::MAX_PROPERTY_VALUE_BYTES)
-        );
-    }
-
-    #[test]
-    fn short_ones_are_whole_and_empty_ones_left_out() {
-        assert_eq!(
-            gtids("0-1-5"),
-            Properties::from([("gtid".to_owned(), "0-1-5".to_owned())])
-        );
-        assert_eq!(gtids(""), Properties::new());
-    }
 
     #[test]
     fn a_hold_is_rounded_up() {
