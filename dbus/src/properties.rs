@@ -58,3 +58,6 @@ pub const INNODB_LSN: &str = "innodb-lsn";
 pub const WAIT_MS: &str = "wait-ms";
 /// Time for which commits were held up, in milliseconds; known only after the unlock.
 pub const HOLD_MS: &str = "hold-ms";
+/// The pool's open transaction group at the unlock, where that came before the cut was on the disks. The snapshot's
+/// createtxg is below it, so nothing written after the unlock is in the snapshot.
+pub const UNLOCK_TXG: &str = "unlock-txg";

@@ -11,4 +11,5 @@ pub mod ledger;
 pub mod locker;
 pub mod mariadb;
 pub mod private_bus;
+pub mod stall;
 pub mod vm;

@@ -1,4 +1,4 @@
-//! The properties known only under the lock.
+//! The properties known only once the lock has been given back.
 
 use std::time::Duration;
 
@@ -6,18 +6,20 @@ use mariasnap_dbus::properties as key;
 
 use super::recorded;
 use crate::helper::Properties;
-use crate::lock::Held;
+use crate::lock::Hold;
 
-/// Adds what the lock showed.
-pub(super) fn at_the_cut(mut properties: Properties, held: &Held) -> Properties {
-    recorded::write(held.position(), &mut properties);
-    properties.insert(key::WAIT_MS.to_owned(), milliseconds(held.waited()).to_string());
+/// What the lock showed, for the confirmation. They aren't sent with the cut itself, so that it needn't wait for them;
+/// until they are there, nobody takes the snapshot for more than unproven.
+pub(super) fn after_unlock(hold: &Hold, open_txg: Option<u64>) -> Properties {
+    let mut properties = Properties::from([
+        (key::WAIT_MS.to_owned(), milliseconds(hold.waited).to_string()),
+        (key::HOLD_MS.to_owned(), milliseconds(hold.held).to_string()),
+    ]);
+    if let Some(open_txg) = open_txg {
+        properties.insert(key::UNLOCK_TXG.to_owned(), open_txg.to_string());
+    }
+    recorded::write(&hold.position, &mut properties);
     properties
-}
-
-/// What is known only after the unlock.
-pub(super) fn after_unlock(hold: Duration) -> Properties {
-    Properties::from([(key::HOLD_MS.to_owned(), milliseconds(hold).to_string())])
 }
 
 /// Whole milliseconds, rounded up: a hold is never reported as shorter than it was.

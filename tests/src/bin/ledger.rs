@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use mariasnap_tests::ledger;
+use mariasnap_tests::ledger::around::{Plan, Side};
 use mariasnap_tests::ledger::audit::Audit;
-use mariasnap_tests::ledger::gaps::{Summary, longest};
-use mariasnap_tests::ledger::writers::{Writers, now_us};
+use mariasnap_tests::ledger::writers::Writers;
 use mysql_async::{Conn, Opts, OptsBuilder};
 
 /// Writes numbered rows, audits copies, and measures how long commits stood still.
@@ -35,15 +36,27 @@ enum Command {
     },
     /// Prints, as JSON, what a copy holds.
     Audit,
-    /// Runs each side's command COUNT times in turn under load; prints the longest commit gap around each, as JSON.
+    /// Runs each side's command COUNT times in turn under load; prints what the load felt of each, as JSON.
     Around {
         #[arg(long, default_value_t = 4)]
         writers: usize,
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 40)]
         count: usize,
+        /// Shortest time that is looked at from each command's start on.
+        #[arg(long, default_value_t = 1500)]
+        window_ms: u64,
+        /// Pause before each command.
+        #[arg(long, default_value_t = 300)]
+        settle_ms: u64,
+        /// Run before each turn, not looked at; must succeed.
+        #[arg(long)]
+        before: Option<String>,
+        /// Run after each round, not looked at; must succeed.
+        #[arg(long)]
+        between: Option<String>,
         /// NAME=COMMAND, a shell command that must succeed; can be given many times.
-        #[arg(long = "side", required = true)]
-        sides: Vec<String>,
+        #[arg(long = "side", required = true, value_parser = side)]
+        sides: Vec<Side>,
     },
 }
 
@@ -64,7 +77,25 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     match cli.command {
         Command::Load { writers, report } => load(&cli.socket, writers, &report).await,
         Command::Audit => audit(&cli.socket).await,
-        Command::Around { writers, count, sides } => around(&cli.socket, writers, count, &sides).await,
+        Command::Around {
+            writers,
+            count,
+            window_ms,
+            settle_ms,
+            before,
+            between,
+            sides,
+        } => {
+            let plan = Plan {
+                rounds: count,
+                window: Duration::from_millis(window_ms),
+                settle: Duration::from_millis(settle_ms),
+                sides,
+                before,
+                between,
+            };
+            around(&cli.socket, writers, &plan).await
+        }
     }
 }
 
@@ -84,43 +115,14 @@ async fn audit(socket: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn around(socket: &str, writers: usize, count: usize, sides: &[String]) -> Result<(), Box<dyn Error>> {
-    let sides: Vec<(&str, &str)> = sides
-        .iter()
-        .map(|side| {
-            side.split_once('=')
-                .ok_or_else(|| format!("{side:?} is not NAME=COMMAND"))
-        })
-        .collect::<Result<_, _>>()?;
-    let writers = Writers::start(socket, writers).await?;
-    let mut gaps: Vec<Vec<f64>> = vec![Vec::new(); sides.len()];
-    for round in 0..count {
-        for (side, (name, command)) in sides.iter().enumerate() {
-            tokio::time::sleep(Duration::from_millis(700)).await;
-            let from = now_us();
-            let status = tokio::process::Command::new("/bin/sh")
-                .arg("-c")
-                .arg(command)
-                .status()
-                .await?;
-            let to = now_us();
-            if !status.success() {
-                return Err(format!("{name}, round {round}: {command:?} ended with {status}").into());
-            }
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            gaps[side].push(longest(&writers.commits_us(), from, to) as f64 / 1000.0);
-        }
-        eprintln!("round {} of {count}", round + 1);
-    }
-    let report = writers.finish().await;
-    if !report.errors.is_empty() {
-        return Err(format!("the load failed: {:?}", report.errors).into());
-    }
-    let summary: serde_json::Map<String, serde_json::Value> = sides
-        .iter()
-        .zip(gaps)
-        .map(|((name, _), gaps)| Ok(((*name).to_owned(), serde_json::to_value(Summary::of(gaps))?)))
-        .collect::<Result<_, serde_json::Error>>()?;
-    println!("{}", serde_json::to_string_pretty(&summary)?);
+async fn around(socket: &str, writers: usize, plan: &Plan) -> Result<(), Box<dyn Error>> {
+    let felt = ledger::around::around(socket, writers, plan).await?;
+    println!("{}", serde_json::to_string(&felt)?);
     Ok(())
+}
+
+/// NAME=COMMAND.
+fn side(text: &str) -> Result<Side, String> {
+    let (name, command) = text.split_once('=').ok_or("not NAME=COMMAND")?;
+    Ok((name.to_owned(), command.to_owned()))
 }

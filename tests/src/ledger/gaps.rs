@@ -5,9 +5,10 @@ use serde::Serialize;
 /// Longest stretch without a commit that touches `[from, to]`, in the unit of its arguments. `commits` is sorted.
 /// A stretch that begins before the window or ends after it counts whole: a stall belongs to what caused it.
 pub fn longest(commits: &[u64], from: u64, to: u64) -> u64 {
-    commits
+    let last_before = commits.partition_point(|commit| *commit < from).saturating_sub(1);
+    commits[last_before..]
         .windows(2)
-        .filter(|pair| pair[1] >= from && pair[0] <= to)
+        .take_while(|pair| pair[0] <= to)
         .map(|pair| pair[1] - pair[0])
         .max()
         .unwrap_or(0)

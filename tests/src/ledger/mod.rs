@@ -4,6 +4,7 @@
 //! copy of the database holds, of each writer, a prefix without holes, and the number of rows equals the distance
 //! between the GTID at the start of the load and the GTID of the copy.
 
+pub mod around;
 pub mod audit;
 pub mod gaps;
 pub mod writers;

@@ -18,6 +18,9 @@ pub struct Report {
     pub acknowledged: Vec<u64>,
     /// When each commit was acknowledged, in microseconds since the epoch, sorted.
     pub commits_us: Vec<u64>,
+    /// How long the writer waited for each of them, in microseconds; in the order of `commits_us`.
+    #[serde(default)]
+    pub latencies_us: Vec<u64>,
     /// Writes that failed; a load that expects none must check.
     pub errors: Vec<String>,
 }
@@ -76,9 +79,9 @@ impl Writers {
         self.report.take()
     }
 
-    /// Times of the commits so far, in microseconds since the epoch.
-    pub fn commits_us(&self) -> Vec<u64> {
-        self.report.borrow().commits_us.clone()
+    /// What was done so far. The writers wait meanwhile.
+    pub fn look<T>(&self, at: impl FnOnce(&Report) -> T) -> T {
+        at(&self.report.borrow())
     }
 }
 
@@ -88,6 +91,7 @@ async fn write(mut conn: Conn, writer: usize, stop: Rc<Cell<bool>>, report: Rc<R
         if stop.get() {
             break;
         }
+        let began = now_us();
         let result = conn
             .exec_drop("INSERT INTO ledger.entries VALUES (?, ?, ?)", (writer, seq, &payload))
             .await;
@@ -95,7 +99,9 @@ async fn write(mut conn: Conn, writer: usize, stop: Rc<Cell<bool>>, report: Rc<R
         match result {
             Ok(()) => {
                 report.acknowledged[writer] = seq;
-                report.commits_us.push(now_us());
+                let now = now_us();
+                report.commits_us.push(now);
+                report.latencies_us.push(now.saturating_sub(began));
             }
             Err(error) => {
                 report.errors.push(format!("writer {writer}, row {seq}: {error}"));

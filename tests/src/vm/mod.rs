@@ -90,6 +90,22 @@ impl Vm {
         ran.stdout.trim().to_owned()
     }
 
+    /// Runs a command that must succeed, its standard error shown as it comes; its standard output.
+    pub fn watched(self, command: &str) -> String {
+        let output = Self::tool().args(["ssh", command]).stderr(Stdio::inherit()).output();
+        let ran = Ran::of(output.expect("tests/vm/vm runs"));
+        assert_eq!(ran.status, 0, "{command}: see above");
+        ran.stdout
+    }
+
+    /// Gives QEMU a monitor command; its answer.
+    pub fn monitor(self, words: &[&str]) -> String {
+        let output = Self::tool().arg("monitor").args(words).output();
+        let ran = Ran::of(output.expect("tests/vm/vm runs"));
+        assert_eq!(ran.status, 0, "monitor {words:?}: {}", ran.text());
+        ran.stdout.trim().to_owned()
+    }
+
     /// Runs one of `tests/vm/guest/`, which must succeed.
     pub fn script(self, name: &str, arguments: &[&str]) -> String {
         let output = Self::tool()

@@ -1,9 +1,8 @@
 //! A disk slow enough that a scenario can act while a snapshot is being taken.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mariasnap_tests::vm::{SNAPSHOT_UNIT, Vm, World, top};
+use mariasnap_tests::vm::{SNAPSHOT_UNIT, Vm, World};
 
 /// Write operations a second that the slowed disk still does: a cut then takes seconds.
 const SLOW: &str = "12";
@@ -25,21 +24,7 @@ impl Drop for SlowDisk {
 }
 
 fn throttle(iops: &str) {
-    let status = Command::new(top().join("tests/vm/vm"))
-        .args([
-            "monitor",
-            "block_set_io_throttle",
-            "pool0",
-            "0",
-            "0",
-            "0",
-            iops,
-            "0",
-            "0",
-        ])
-        .status()
-        .expect("tests/vm/vm runs");
-    assert!(status.success(), "the disk can't be throttled");
+    Vm.monitor(&["block_set_io_throttle", "pool0", "0", "0", "0", iops, "0", "0"]);
 }
 
 /// Succeeds while commits are held up: the server itself says so.
