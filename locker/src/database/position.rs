@@ -95,7 +95,18 @@ impl PositionReader {
 
     /// Reads it, in one round trip.
     pub async fn read(&self, session: &mut Session) -> Result<Position, DatabaseError> {
-        let mut sets = session.rows(DOING, &self.statements).await?.into_iter();
+        let sets = session.rows(DOING, &self.statements).await?;
+        self.interpret(sets)
+    }
+
+    /// The statements of [`Self::read`], to be sent with others in one round trip.
+    pub fn statements(&self) -> &str {
+        &self.statements
+    }
+
+    /// What those statements answered; sets after theirs are left alone.
+    pub fn interpret(&self, sets: Vec<Vec<Row>>) -> Result<Position, DatabaseError> {
+        let mut sets = sets.into_iter();
         let first = |set: Option<Vec<Row>>| set.and_then(|rows| rows.into_iter().next());
         let missing = |what| DatabaseError::Answer { doing: DOING, what };
 

@@ -55,15 +55,15 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
     // Under the lock: the position, the cut, the proof. Then it is given back, whatever came of them.
     // Nothing is logged in between: a journal that stands still must not hold the lock.
     step("locking the database and taking the snapshot");
-    let mut held = lock::acquire(session, plan, helper.sync_pool(job.target, &ticket), stop).await?;
+    let sync = async || helper.sync_pool(job.target, &ticket).await;
+    let held = lock::acquire(session, plan, sync, stop).await?;
     let properties = properties::at_the_cut(properties, &held);
     let mut taking = Box::pin(helper.take(job.target, &ticket, &properties));
     let taken = stop.unless(Some(held.deadline()), &mut taking).await;
-    let proof = match &taken {
-        Ok(Ok(_)) => held.prove(stop).await,
-        _ => Ok(()),
+    let (hold, proven) = match &taken {
+        Ok(Ok(_)) => held.prove_and_release(stop).await,
+        _ => held.release().await,
     };
-    let (hold, unlocked) = held.release().await;
     log::unlocked(&hold);
 
     // After it: an interrupted or failed cut is resolved, an unproven one discarded, a proven one confirmed.
@@ -78,11 +78,11 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
             return Err(SnapshotError::CutShort { interrupt, fate });
         }
     };
-    if let Err(doubt) = proof.and(unlocked) {
+    if let Err(doubt) = proven {
         let fate = cleaner.discard(cut.guid).await;
         return Err(SnapshotError::Unproven { doubt, fate });
     }
-    confirm(&job, &helper, cleaner, &cut, &properties::after_unlock(hold.held)).await?;
+    confirm(&job, &helper, cleaner, &cut, &properties::after_unlock(&hold)).await?;
     log::consistent(&cut, &hold);
 
     // From here on the snapshot stands, whatever happens.

@@ -6,18 +6,32 @@ use mariasnap_dbus::{limits, properties as key};
 
 use crate::database::Position;
 use crate::helper::Properties;
-use crate::lock::Held;
+use crate::lock::{Held, Hold};
 
 /// Adds what the lock showed.
 pub(super) fn at_the_cut(mut properties: Properties, held: &Held) -> Properties {
-    add_position(&mut properties, held.position());
+    match held.kind().stops_commits() {
+        true => add_position(&mut properties, held.position()),
+        false => add_bound(&mut properties, key::FLOOR, held.position()),
+    }
     properties.insert(key::WAIT_MS.to_owned(), milliseconds(held.waited()).to_string());
     properties
 }
 
 /// What is known only after the unlock.
-pub(super) fn after_unlock(hold: Duration) -> Properties {
-    Properties::from([(key::HOLD_MS.to_owned(), milliseconds(hold).to_string())])
+pub(super) fn after_unlock(hold: &Hold) -> Properties {
+    let mut properties = Properties::from([(key::HOLD_MS.to_owned(), milliseconds(hold.held).to_string())]);
+    if let Some(later) = hold.later.as_ref().filter(|_| !hold.kind.stops_commits()) {
+        add_bound(&mut properties, key::CEILING, later);
+    }
+    properties
+}
+
+/// A position that isn't the snapshot's, under keys that say so.
+fn add_bound(properties: &mut Properties, prefix: &str, position: &Position) {
+    let mut plain = Properties::new();
+    add_position(&mut plain, position);
+    properties.extend(plain.into_iter().map(|(key, value)| (format!("{prefix}{key}"), value)));
 }
 
 /// Whole milliseconds, rounded up: a hold is never reported as shorter than it was.
@@ -93,6 +107,19 @@ mod tests {
             Properties::from([("gtid".to_owned(), "0-1-5".to_owned())])
         );
         assert_eq!(gtids(""), Properties::new());
+    }
+
+    #[test]
+    fn a_bound_never_passes_for_the_position() {
+        let mut properties = Properties::new();
+        let position = Position {
+            gtid: "0-1-5".to_owned(),
+            binlog: Some(("b.000001".to_owned(), 42)),
+            ..Position::default()
+        };
+        add_bound(&mut properties, key::FLOOR, &position);
+        let keys: Vec<_> = properties.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["floor-binlog-file", "floor-binlog-position", "floor-gtid"]);
     }
 
     #[test]
