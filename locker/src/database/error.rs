@@ -105,7 +105,7 @@ impl DatabaseError {
     /// Wraps the failure of a statement.
     pub(crate) fn statement(doing: &'static str, source: mysql_async::Error) -> Self {
         let hint = if denies(&source) {
-            "; the user needs RELOAD and, from MariaDB 10.5.2, BINLOG MONITOR (before: REPLICATION CLIENT)"
+            "; the user needs RELOAD, REPLICATION CLIENT (from MariaDB 10.5.2: BINLOG MONITOR) and from MySQL 8.0 BACKUP_ADMIN"
         } else {
             ""
         };

@@ -76,7 +76,7 @@ impl Attempt<'_> {
         let why = match synced.map_err(|interrupt| self.not_obtained("the pool's sync", interrupt.into()))? {
             Ok(Ok(())) => return Ok(None),
             Ok(Err(failure)) => failure.to_string(),
-            Err(_) => format!("SyncPool took more than {bound:.1?}, half of what was left of the wait for the lock"),
+            Err(_) => format!("SyncPool took more than {bound:.1?}, half of what was left of lock.max_stall"),
         };
         Ok(Some(format!(
             "the pool wasn't synced before the lock, so commits may have stood still for longer: {why}"
