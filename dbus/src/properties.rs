@@ -28,6 +28,20 @@ pub const STATE_CONSISTENT: &str = "consistent";
 pub const RUN: &str = "run";
 /// The lock that was held at the cut: `exact`, `ftwrl`...
 pub const LOCK: &str = "lock";
+/// Value of [`LOCK`] where none was: the snapshot is what a crash would have left.
+pub const LOCK_NONE: &str = "none";
+/// What people and `--json` are shown instead of [`STATE_CONSISTENT`] where [`LOCK`] is [`LOCK_NONE`].
+pub const SHOWN_CRASH_CONSISTENT: &str = "crash-consistent";
+
+/// What people and `--json` are shown as the state of a snapshot with these values of [`STATE`] and [`LOCK`].
+pub fn shown_state<'a>(state: Option<&'a str>, lock: Option<&str>) -> &'a str {
+    match state {
+        // What doesn't say that it is consistent isn't.
+        None => STATE_UNPROVEN,
+        Some(STATE_CONSISTENT) if lock == Some(LOCK_NONE) => SHOWN_CRASH_CONSISTENT,
+        Some(state) => state,
+    }
+}
 /// The database server's version string.
 pub const SERVER_VERSION: &str = "server-version";
 /// The database server's own unique id.
@@ -54,9 +68,14 @@ pub const SOURCES: &str = "sources";
 pub const GALERA: &str = "galera";
 /// InnoDB's log sequence number at the cut, in bytes.
 pub const INNODB_LSN: &str = "innodb-lsn";
+/// Where commits went on under the lock: a position that the snapshot is at or past. The exact one comes out of crash
+/// recovery. Keys as without the prefix.
+pub const FLOOR: &str = "floor-";
+/// Where commits went on under the lock: a position that the snapshot is at or before. Known only after the unlock.
+pub const CEILING: &str = "ceiling-";
 /// Time from the first lock statement to the lock being held, in milliseconds.
 pub const WAIT_MS: &str = "wait-ms";
-/// Time for which commits were held up, in milliseconds; known only after the unlock.
+/// Time for which the lock held others up, in milliseconds; known only after the unlock.
 pub const HOLD_MS: &str = "hold-ms";
 /// The pool's open transaction group at the unlock, where that came before the cut was on the disks. The snapshot's
 /// createtxg is below it, so nothing written after the unlock is in the snapshot.

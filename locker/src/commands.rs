@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use mariasnap_dbus::properties::{STATE, STATE_UNPROVEN};
+use mariasnap_dbus::properties::{LOCK, STATE, shown_state};
 use mariasnap_dbus::{DestroyOutcome, DestroyRequest, Outcome, Snapshot, SnapshotName, TargetName};
 use serde::Serialize;
 use tracing::Instrument;
@@ -91,8 +91,7 @@ struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     fn of(snapshot: &'a Snapshot) -> Self {
-        // What doesn't say that it is consistent isn't.
-        let state = snapshot.property(STATE).unwrap_or(STATE_UNPROVEN);
+        let state = shown_state(snapshot.property(STATE), snapshot.property(LOCK));
         let position = Recorded::read(&snapshot.properties);
         Self {
             state,

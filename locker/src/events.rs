@@ -10,3 +10,7 @@ pub const UNLOCKED: &str = "e1a4c7d2397a4c0c9c7be1f4a65d5504";
 pub const PRUNED: &str = "93c6d2a04e5f4b1d8a77c90be3f1aa05";
 /// Something that isn't as it should be, and didn't stop the run.
 pub const WARNING: &str = "c7f0e6b84d2a4e33a9515d0c28be6f06";
+/// The lock was given back too early for the snapshot; it is taken once more, under a lock held to the end.
+pub const AGAIN: &str = "7e2c9b50d1fa4e6c9a3d48f6b1507c08";
+/// An attempt at the lock was given up so that others could go on; another one follows.
+pub const RETREATED: &str = "4d6b1e0f9a2c4f58b3c7e5a10d92f807";

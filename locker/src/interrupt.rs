@@ -16,6 +16,9 @@ pub enum Interrupt {
     /// `lock.max_wait` is over.
     #[error("lock.max_wait ({0:?}) is over")]
     MaxWait(Duration),
+    /// `lock.max_stall` is over.
+    #[error("lock.max_stall ({0:?}) is over")]
+    MaxStall(Duration),
     /// `lock.max_hold` is over.
     #[error("lock.max_hold ({0:?}) is over")]
     MaxHold(Duration),
@@ -34,6 +37,14 @@ impl Deadline {
         Self {
             at: Instant::now() + bound,
             meaning: Interrupt::MaxWait(bound),
+        }
+    }
+
+    /// `lock.max_stall` from now.
+    pub fn max_stall(bound: Duration) -> Self {
+        Self {
+            at: Instant::now() + bound,
+            meaning: Interrupt::MaxStall(bound),
         }
     }
 

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use mariasnap_dbus::{Cut, properties::STATE_CONSISTENT};
+use mariasnap_dbus::Cut;
+use mariasnap_dbus::properties::{STATE_CONSISTENT, shown_state};
 use serde::Serialize;
 
+use crate::database::Position;
 use crate::exit::Exit;
 use crate::lock::Hold;
 use crate::snapshot::{Job, milliseconds};
@@ -20,12 +22,16 @@ pub struct Report {
     pub guid: u64,
     /// Transaction group of the cut.
     pub createtxg: u64,
-    /// Always `consistent`.
+    /// `consistent`, or `crash-consistent` where the lock was `none`.
     pub state: &'static str,
     /// The lock that was held at the cut.
     pub lock: &'static str,
-    /// `gtid_binlog_pos` or `gtid_executed` at the cut; none without GTIDs.
+    /// `gtid_binlog_pos` or `gtid_executed` at the cut; none without GTIDs, or where commits went on under the lock.
     pub gtid: Option<String>,
+    /// Where commits went on: a GTID position that the snapshot is at or past.
+    pub gtid_floor: Option<String>,
+    /// Where commits went on: a GTID position that the snapshot is at or before.
+    pub gtid_ceiling: Option<String>,
     /// `gtid_slave_pos` at the cut; none on a server that never replicated.
     pub gtid_slave: Option<String>,
     /// Binary log at the cut; none where it is off.
@@ -34,7 +40,9 @@ pub struct Report {
     pub binlog_position: Option<u64>,
     /// From the first lock statement until the lock was held.
     pub wait_ms: u64,
-    /// For how long commits can have stood still.
+    /// Attempts at the lock, the last of which came through.
+    pub attempts: u32,
+    /// For how long others can have stood still: commits, or where they went on, DDL and writes without transactions.
     pub hold_ms: u64,
     /// Snapshots destroyed afterwards.
     pub pruned: Vec<String>,
@@ -47,21 +55,31 @@ pub struct Report {
 impl Report {
     /// The report of a proven cut, before anything was cleared away.
     pub(crate) fn new(job: &Job<'_>, cut: Cut, hold: Hold) -> Self {
-        let position = hold.position;
-        let (binlog_file, binlog_position) = position.binlog.unzip();
         let some = |text: String| (!text.is_empty()).then_some(text);
+        let (position, gtid_floor, gtid_ceiling) = match hold.kind.stops_commits() {
+            true => (hold.position, None, None),
+            false => (
+                Position::default(),
+                some(hold.position.gtid),
+                hold.later.and_then(|later| some(later.gtid)),
+            ),
+        };
+        let (binlog_file, binlog_position) = position.binlog.unzip();
         Self {
             target: job.target.to_string(),
             name: cut.name,
             guid: cut.guid,
             createtxg: cut.createtxg,
-            state: STATE_CONSISTENT,
+            state: shown_state(Some(STATE_CONSISTENT), Some(hold.kind.as_str())),
             lock: hold.kind.as_str(),
             gtid: some(position.gtid),
+            gtid_floor,
+            gtid_ceiling,
             gtid_slave: some(position.gtid_slave),
             binlog_file,
             binlog_position,
             wait_ms: milliseconds(hold.waited),
+            attempts: hold.attempts,
             hold_ms: milliseconds(hold.held),
             pruned: Vec::new(),
             warnings: Vec::new(),
@@ -91,6 +109,9 @@ impl fmt::Display for Report {
         if let Some(gtid) = &self.gtid {
             writeln!(f, "  gtid    {gtid}")?;
         }
+        if let (Some(floor), Some(ceiling)) = (&self.gtid_floor, &self.gtid_ceiling) {
+            writeln!(f, "  gtid    from {floor} to {ceiling}")?;
+        }
         writeln!(
             f,
             "  lock    {}, waited {} ms, held {} ms",
@@ -111,12 +132,32 @@ impl fmt::Display for Report {
 
 /// The log's side of a run: each event with its id and fields. `RUN` and `TARGET` come from the run's span.
 pub(crate) mod log {
+    use std::time::Duration;
+
     use mariasnap_dbus::Cut;
+    use mariasnap_dbus::properties::{STATE_CONSISTENT, shown_state};
 
     use super::{Hold, Report, milliseconds};
     use crate::error::Error;
     use crate::events;
     use crate::exit::Exit;
+    use crate::lock::LockError;
+    use crate::snapshot::SnapshotError;
+
+    pub(crate) fn retreated(error: &LockError, pause: Duration) {
+        tracing::info!(
+            message_id = events::RETREATED,
+            "{error}; the next attempt follows in {} ms",
+            milliseconds(pause)
+        );
+    }
+
+    pub(crate) fn again(error: &SnapshotError) {
+        tracing::warn!(
+            message_id = events::AGAIN,
+            "{error}; it is taken again, under a lock that is held to the end"
+        );
+    }
 
     pub(crate) fn unlocked(hold: &Hold) {
         let (wait_ms, hold_ms) = (milliseconds(hold.waited), milliseconds(hold.held));
@@ -134,11 +175,13 @@ pub(crate) mod log {
             message_id = events::CONSISTENT,
             snapshot = cut.name,
             guid = cut.guid,
-            gtid = hold.position.gtid,
+            // Elsewhere it isn't the snapshot's.
+            gtid = hold.kind.stops_commits().then_some(hold.position.gtid.as_str()),
             wait_ms = milliseconds(hold.waited),
             hold_ms = milliseconds(hold.held),
-            "snapshot {} is consistent",
-            cut.name
+            "snapshot {} is {}",
+            cut.name,
+            shown_state(Some(STATE_CONSISTENT), Some(hold.kind.as_str()))
         );
     }
 

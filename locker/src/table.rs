@@ -1,7 +1,7 @@
 //! Tables for people.
 
 use jiff::Timestamp;
-use mariasnap_dbus::properties::{GTID, HOLD_MS, STATE};
+use mariasnap_dbus::properties::{GTID, HOLD_MS, LOCK, STATE, shown_state};
 use mariasnap_dbus::{DestroyOutcome, Snapshot, Target};
 
 /// One line for each snapshot, oldest first.
@@ -15,7 +15,7 @@ pub(crate) fn snapshots(snapshots: &[Snapshot]) -> String {
         [
             snapshot.name.clone(),
             created(snapshot.creation),
-            property(STATE),
+            shown_state(snapshot.property(STATE), snapshot.property(LOCK)).to_owned(),
             size(snapshot.used),
             size(snapshot.referenced),
             property(HOLD_MS),

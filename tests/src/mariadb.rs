@@ -139,6 +139,15 @@ impl Server {
         Writer::start(self.connect().await)
     }
 
+    /// Sends it a signal by the name that kill(1) knows.
+    pub fn signal(&self, name: &str) {
+        let done = Command::new("kill")
+            .args(["-s", name, &self.process.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(done.success());
+    }
+
     /// Stops it, as a crash would.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
@@ -199,6 +208,14 @@ impl Writer {
             .iter()
             .filter(|at| **at > from && **at < to)
             .count()
+    }
+
+    /// The longest time between two commits, or since the last one.
+    pub fn longest_gap(&self) -> Duration {
+        let mut commits = self.commits.lock().unwrap().clone();
+        commits.push(Instant::now());
+        let gaps = commits.windows(2).map(|two| two[1] - two[0]);
+        gaps.max().unwrap_or_default()
     }
 
     /// Waits until a commit returns, and says how long that took.

@@ -41,7 +41,7 @@ async fn a_refusal_comes_before_any_lock() {
 #[tokio::test]
 async fn a_pool_that_isnt_synced_costs_nothing_but_a_warning() {
     for (sync, why) in [
-        (SyncPool::AnswerAfter(20 * SECOND), "lock.max_wait"),
+        (SyncPool::AnswerAfter(20 * SECOND), "lock.max_stall"),
         (SyncPool::Fail, "I/O error"),
     ] {
         let world = World::new("[lock]\nmax_wait = \"3s\"", &[]).await;

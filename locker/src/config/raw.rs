@@ -35,7 +35,10 @@ pub(super) struct RawDatabase {
 pub(super) struct RawLock {
     pub(super) strategy: Option<String>,
     pub(super) max_wait: Option<String>,
+    pub(super) max_stall: Option<String>,
     pub(super) max_hold: Option<String>,
+    pub(super) early_cut: Option<bool>,
+    pub(super) allow_bugs: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -9,6 +9,7 @@ use mariasnap_dbus::limits::TICKET_LIFETIME;
 use super::option_file::OptionFile;
 use super::raw::{Raw, RawDatabase, RawHelper, RawLock};
 use super::{Bound, ConfigError, Secret};
+use crate::lock::{Kind, known_bug};
 
 /// Longest `lock.max_wait`; what the ticket lives longer is for the statements before and after the wait.
 const LONGEST_WAIT: Duration = TICKET_LIFETIME.saturating_sub(Duration::from_secs(10));
@@ -69,25 +70,29 @@ pub enum Tls {
 }
 
 /// How the lock is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockSettings {
     /// Which lock.
     pub strategy: LockStrategy,
-    /// From the first lock statement until the lock is held.
+    /// From the first lock statement until the lock is held, all attempts together.
     pub max_wait: Bound,
+    /// For how long others may queue behind one attempt; at most `max_wait`.
+    pub max_stall: Bound,
     /// From the moment commits may stand still until they go on.
     pub max_hold: Bound,
+    /// Whether the lock is given back as soon as later writes can't be in the snapshot, before that is on the disks.
+    pub early_cut: bool,
+    /// Bugs of the server that don't stop a run.
+    pub allow_bugs: Vec<&'static str>,
 }
 
 /// `lock.strategy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockStrategy {
-    /// The strictest that the server offers.
+    /// The gentlest that is exact, of those that the server offers.
     Auto,
-    /// `BACKUP STAGE` up to `BLOCK_COMMIT`.
-    Exact,
-    /// `FLUSH TABLES WITH READ LOCK`.
-    Ftwrl,
+    /// This one.
+    Fixed(Kind),
 }
 
 /// How to reach the storage helper.
@@ -231,27 +236,59 @@ impl Tls {
 
 impl LockSettings {
     fn check(path: &Path, raw: &RawLock) -> Result<Self, ConfigError> {
-        let strategy = match raw.strategy.as_deref() {
-            None | Some("auto") => LockStrategy::Auto,
-            Some("exact") => LockStrategy::Exact,
-            Some("ftwrl") => LockStrategy::Ftwrl,
-            Some(other) => {
-                let why = format!("{other:?} isn't known; known are \"auto\", \"exact\" and \"ftwrl\"");
-                return Err(wrong(path, "lock.strategy", why));
-            }
-        };
+        let max_wait = check_max_wait(path, raw)?;
         Ok(Self {
-            strategy,
-            max_wait: check_max_wait(path, raw)?,
+            strategy: LockStrategy::check(path, raw.strategy.as_deref())?,
+            max_wait,
+            max_stall: check_max_stall(path, raw, max_wait)?,
             max_hold: bound(path, "lock.max_hold", raw.max_hold.as_deref(), 15)?,
+            early_cut: raw.early_cut.unwrap_or(true),
+            allow_bugs: raw
+                .allow_bugs
+                .iter()
+                .map(|id| check_bug(path, id))
+                .collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl LockStrategy {
+    fn check(path: &Path, word: Option<&str>) -> Result<Self, ConfigError> {
+        let Some(word) = word.filter(|word| *word != "auto") else {
+            return Ok(Self::Auto);
+        };
+        Kind::named(word).map(Self::Fixed).ok_or_else(|| {
+            let known: Vec<_> = Kind::all().map(|kind| format!("{:?}", kind.as_str())).collect();
+            let why = format!("{word:?} isn't known; known are \"auto\", {}", known.join(", "));
+            wrong(path, "lock.strategy", why)
+        })
+    }
+}
+
+fn check_bug(path: &Path, id: &str) -> Result<&'static str, ConfigError> {
+    known_bug(id).ok_or_else(|| {
+        let why = format!("{id:?} isn't one of the bugs that mariasnap looks for; drop it");
+        wrong(path, "lock.allow_bugs", why)
+    })
+}
+
+fn check_max_stall(path: &Path, raw: &RawLock, max_wait: Bound) -> Result<Bound, ConfigError> {
+    const KEY: &str = "lock.max_stall";
+    let max_stall = bound(path, KEY, raw.max_stall.as_deref(), 10)?;
+    match raw.max_stall {
+        Some(_) if max_stall > max_wait => Err(wrong(
+            path,
+            KEY,
+            format!("{:?} is above lock.max_wait ({:?})", max_stall.get(), max_wait.get()),
+        )),
+        _ => Ok(max_stall.min(max_wait)),
     }
 }
 
 /// The helper's ticket is asked for before the lock and redeemed under it, so it must outlive the wait.
 fn check_max_wait(path: &Path, raw: &RawLock) -> Result<Bound, ConfigError> {
     const KEY: &str = "lock.max_wait";
-    let max_wait = bound(path, KEY, raw.max_wait.as_deref(), 10)?;
+    let max_wait = bound(path, KEY, raw.max_wait.as_deref(), 30)?;
     if max_wait.get() <= LONGEST_WAIT {
         return Ok(max_wait);
     }

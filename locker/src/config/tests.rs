@@ -27,7 +27,10 @@ fn an_empty_file_is_a_valid_configuration() {
     assert_eq!(settings.database.user, "mariasnap");
     assert_eq!(settings.database.password, None);
     assert_eq!(settings.lock.strategy, LockStrategy::Auto);
-    assert_eq!(settings.lock.max_wait.get(), Duration::from_secs(10));
+    assert_eq!(settings.lock.max_wait.get(), Duration::from_secs(30));
+    assert_eq!(settings.lock.max_stall.get(), Duration::from_secs(10));
+    assert!(settings.lock.allow_bugs.is_empty());
+    assert!(settings.lock.early_cut);
     assert_eq!(settings.lock.max_hold.get(), Duration::from_secs(15));
     assert_eq!(settings.keep_last, None);
     assert_eq!(settings.helper, HelperSettings::default());
@@ -49,7 +52,10 @@ fn errors_name_the_file_and_the_key() {
         ),
         ("[database]\nuser = \"\"", "database.user"),
         ("[database]\nconnect_timeout = \"0s\"", "database.connect_timeout"),
-        ("[lock]\nstrategy = \"online\"", "lock.strategy"),
+        ("[lock]\nstrategy = \"strict\"", "lock.strategy"),
+        ("[lock]\nmax_stall = \"0s\"", "lock.max_stall"),
+        ("[lock]\nmax_wait = \"5s\"\nmax_stall = \"6s\"", "lock.max_stall"),
+        ("[lock]\nallow_bugs = [\"MDEV-1\"]", "lock.allow_bugs"),
         ("[lock]\nmax_wait = \"0s\"", "lock.max_wait"),
         ("[lock]\nmax_wait = \"51s\"", "lock.max_wait"),
         ("[lock]\nmax_hold = \"soon\"", "lock.max_hold"),
@@ -61,6 +67,33 @@ fn errors_name_the_file_and_the_key() {
         assert!(message.starts_with(FILE), "{text}: {message}");
         assert!(message.contains(key), "{text}: {message}");
     }
+}
+
+#[test]
+fn every_strategy_has_its_word() {
+    let strategy = |word: &str| {
+        let lock = parse(&format!("[lock]\nstrategy = {word:?}")).unwrap().lock;
+        match lock.strategy {
+            LockStrategy::Auto => "auto",
+            LockStrategy::Fixed(kind) => kind.as_str(),
+        }
+    };
+    for word in ["auto", "exact", "online", "ftwrl", "instance", "none"] {
+        assert_eq!(strategy(word), word);
+    }
+    let message = parse("[lock]\nstrategy = \"x\"").unwrap_err().to_string();
+    assert!(message.contains("\"instance\""), "{message}");
+}
+
+#[test]
+fn one_attempt_never_lasts_longer_than_all() {
+    let lock = parse("[lock]\nmax_wait = \"2s\"").unwrap().lock;
+    assert_eq!(lock.max_stall.get(), Duration::from_secs(2));
+    let lock = parse("[lock]\nmax_stall = \"500ms\"\nallow_bugs = [\"MDEV-36025\"]")
+        .unwrap()
+        .lock;
+    assert_eq!(lock.max_stall.get(), Duration::from_millis(500));
+    assert_eq!(lock.allow_bugs, ["MDEV-36025"]);
 }
 
 #[test]

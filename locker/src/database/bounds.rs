@@ -8,6 +8,9 @@ use crate::config::{Bound, LockSettings};
 /// What [`Session::narrow`] is called in errors.
 pub const NARROW: &str = "bounding the hold on the server's side";
 
+/// How much longer than our own bounds the server waits for a silent connection before commits stop.
+pub const SILENCE_MARGIN: Duration = Duration::from_secs(5);
+
 /// Bounds that the server itself keeps to, should this process stand still.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerBounds {
@@ -15,6 +18,16 @@ pub struct ServerBounds {
     pub lock_wait: Bound,
     /// Longest silence on the connection before the server closes it, and with it the lock.
     pub silence: Duration,
+}
+
+impl ServerBounds {
+    /// On the way to the lock, where only DDL waits. Before commits stop, [`Session::narrow`] narrows it.
+    pub fn on_the_way(lock: &LockSettings) -> Self {
+        Self {
+            lock_wait: lock.max_stall,
+            silence: lock.max_stall.get() + SILENCE_MARGIN,
+        }
+    }
 }
 
 impl Session {
@@ -36,12 +49,26 @@ impl Session {
         self.execute("setting session variables", &statement).await
     }
 
-    /// The last statement before commits stop: should this process stand still from then on, the server itself ends
-    /// the hold about a second after `max_hold`.
+    /// The last statement before the lock holds others up: should this process stand still from then on, the server
+    /// itself ends the hold about a second after `max_hold`. [`tighten`] counts from here.
     pub async fn narrow(&mut self, lock: &LockSettings) -> Result<(), DatabaseError> {
-        let wait = lock.max_wait.min(lock.max_hold).whole_seconds();
+        let wait = lock.max_stall.min(lock.max_hold).whole_seconds();
         let silence = lock.max_hold.whole_seconds() + 1;
-        let statement = format!("SET SESSION lock_wait_timeout = {wait}, SESSION wait_timeout = {silence}");
+        let statement = format!(
+            "SET SESSION lock_wait_timeout = {wait}, SESSION wait_timeout = {silence}, @mariasnap_since = SYSDATE(6)"
+        );
         self.execute(NARROW, &statement).await
     }
+}
+
+/// The statement that follows the lock in the same round trip, and ends what the server waits for in silence when
+/// `max_hold` and a second have gone by since [`Session::narrow`]. No statement follows before the unlock, so the time
+/// that the lock itself was waited for doesn't come on top. A clock that jumps can't make it longer than narrowing did.
+pub fn tighten(max_hold: Bound) -> String {
+    let limit = max_hold.get().as_secs_f64() + 1.0;
+    let whole = max_hold.whole_seconds() + 1;
+    format!(
+        "SET SESSION wait_timeout = GREATEST(1, LEAST({whole}, FLOOR({limit:.3} - \
+         TIMESTAMPDIFF(MICROSECOND, @mariasnap_since, SYSDATE(6)) / 1000000)))"
+    )
 }

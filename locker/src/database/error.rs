@@ -61,6 +61,36 @@ pub enum DatabaseError {
     /// The connection was closed with a statement under way.
     #[error("the connection was closed while a statement was under way")]
     Dropped,
+    /// What the lock needs isn't so.
+    #[error("lock.strategy = \"{strategy}\" can't be used here: {why}")]
+    Unmet {
+        /// The strategy.
+        strategy: &'static str,
+        /// What isn't so, and what to do.
+        why: String,
+    },
+    /// The server has a bug that spoils what the lock is for.
+    #[error(
+        "the server ({version}) has bug {id}: {what}; {remedy}, or set lock.allow_bugs = [\"{id}\"] to go on all the same"
+    )]
+    KnownBug {
+        /// Its version.
+        version: String,
+        /// The bug's number in its tracker.
+        id: &'static str,
+        /// What it does.
+        what: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// Another server than before answers.
+    #[error("another server answers than the one that was asked before: {found} instead of {expected}")]
+    OtherServer {
+        /// Version and unique id before.
+        expected: String,
+        /// Version and unique id now.
+        found: String,
+    },
     /// The server can't do what the configuration asks.
     #[error("the server ({version}) {lacks}")]
     Unsupported {
@@ -75,7 +105,7 @@ impl DatabaseError {
     /// Wraps the failure of a statement.
     pub(crate) fn statement(doing: &'static str, source: mysql_async::Error) -> Self {
         let hint = if denies(&source) {
-            "; the user needs RELOAD and, from MariaDB 10.5.2, BINLOG MONITOR (before: REPLICATION CLIENT)"
+            "; the user needs RELOAD, REPLICATION CLIENT (from MariaDB 10.5.2: BINLOG MONITOR) and from MySQL 8.0 BACKUP_ADMIN"
         } else {
             ""
         };

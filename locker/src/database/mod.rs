@@ -5,9 +5,11 @@ mod error;
 mod position;
 mod server;
 mod session;
+mod version;
 
-pub use bounds::{NARROW, ServerBounds};
+pub use bounds::{NARROW, SILENCE_MARGIN, ServerBounds, tighten};
 pub use error::DatabaseError;
 pub use position::{MAX_GTID_BYTES, Position, PositionReader, SourcePosition};
-pub use server::{Flavour, Server};
-pub use session::{Session, kill};
+pub use server::Server;
+pub use session::{Batch, Session, kill};
+pub use version::{Flavour, Version};

@@ -2,23 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{DatabaseError, Session};
+use super::{DatabaseError, Flavour, Session, Version};
 
 const DOING: &str = "reading the server's variables";
 
-/// One query for everything; a server answers with those that it has.
+/// One round trip for everything; a server answers with those that it has.
 const VARIABLES: &str = "SHOW VARIABLES WHERE Variable_name IN ('version', 'version_comment', 'log_bin', 'server_uid', \
     'server_uuid', 'innodb_flush_log_at_trx_commit', 'max_statement_time', 'max_execution_time', 'wsrep_sync_wait', \
-    'gtid_binlog_pos', 'gtid_executed', 'gtid_slave_pos', 'wsrep_on')";
-
-/// Which of the two families.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flavour {
-    /// MariaDB.
-    MariaDb,
-    /// MySQL and what calls itself so.
-    MySql,
-}
+    'gtid_binlog_pos', 'gtid_executed', 'gtid_slave_pos', 'wsrep_on', 'log_slave_updates', 'slave_parallel_mode', \
+    'slave_parallel_threads'); SHOW GLOBAL STATUS WHERE Variable_name = 'Slaves_running'";
 
 /// The facts about a server on which a run depends.
 #[derive(Debug, Clone)]
@@ -27,7 +19,8 @@ pub struct Server {
     pub version: String,
     /// Which family.
     pub flavour: Flavour,
-    numbers: (u16, u16, u16),
+    /// Major, minor, patch.
+    pub number: (u16, u16, u16),
     variables: BTreeMap<String, String>,
 }
 
@@ -35,23 +28,29 @@ impl Server {
     /// Asks the server.
     pub async fn inspect(session: &mut Session) -> Result<Self, DatabaseError> {
         let sets = session.rows(DOING, VARIABLES).await?;
-        let rows = sets.into_iter().next().unwrap_or_default();
         Self::from_variables(
-            rows.into_iter()
+            sets.into_iter()
+                .flatten()
                 .filter_map(|row| Some((row.get::<String, _>(0)?, row.get::<String, _>(1)?)))
                 .collect(),
         )
     }
 
-    fn from_variables(variables: BTreeMap<String, String>) -> Result<Self, DatabaseError> {
+    /// From the variables by name.
+    pub(crate) fn from_variables(variables: BTreeMap<String, String>) -> Result<Self, DatabaseError> {
         let missing = |what| DatabaseError::Answer { doing: DOING, what };
         let version = variables.get("version").ok_or_else(|| missing("version"))?.clone();
-        let numbers = parse_version(&version).ok_or_else(|| missing("a version of three numbers"))?;
-        let is_mariadb = version.to_ascii_lowercase().contains("mariadb") || variables.contains_key("gtid_binlog_pos");
+        let Version { flavour, number } =
+            Version::parse(&version).ok_or_else(|| missing("a version of three numbers"))?;
+        // The version string is the admin's to set; the variable isn't.
+        let flavour = match variables.contains_key("gtid_binlog_pos") {
+            true => Flavour::MariaDb,
+            false => flavour,
+        };
         Ok(Self {
             version,
-            flavour: if is_mariadb { Flavour::MariaDb } else { Flavour::MySql },
-            numbers,
+            flavour,
+            number,
             variables,
         })
     }
@@ -63,22 +62,41 @@ impl Server {
 
     /// Whether the server has `BACKUP STAGE`: MariaDB from 10.4.1.
     pub fn has_backup_stage(&self) -> bool {
-        self.flavour == Flavour::MariaDb && self.numbers >= (10, 4, 1)
-    }
-
-    /// Whether the server has `performance_schema.log_status`: MySQL from 8.0.11.
-    pub fn has_log_status(&self) -> bool {
-        self.flavour == Flavour::MySql && self.numbers >= (8, 0, 11)
+        self.flavour == Flavour::MariaDb && self.number >= (10, 4, 1)
     }
 
     /// Whether it is a node of a Galera cluster.
     pub fn is_galera(&self) -> bool {
-        self.variables.get("wsrep_on").is_some_and(|value| value == "ON")
+        self.is_on("wsrep_on")
+    }
+
+    /// Whether replicated transactions are run before it is sure that those before them commit, and go into the own
+    /// binary log.
+    pub fn replicates_optimistically(&self) -> bool {
+        let mode = self.variable("slave_parallel_mode").to_ascii_lowercase();
+        ["optimistic", "aggressive"].contains(&mode.as_str())
+            && !["", "0"].contains(&self.variable("slave_parallel_threads"))
+            && !["", "0"].contains(&self.variable("Slaves_running"))
+            && self.has_binlog()
+            && self.is_on("log_slave_updates")
+    }
+
+    fn variable(&self, name: &str) -> &str {
+        self.variables.get(name).map_or("", String::as_str)
+    }
+
+    fn is_on(&self, name: &str) -> bool {
+        self.variable(name).eq_ignore_ascii_case("ON")
+    }
+
+    /// Whether the server has `performance_schema.log_status`: MySQL from 8.0.11.
+    pub fn has_log_status(&self) -> bool {
+        self.flavour == Flavour::MySql && self.number >= (8, 0, 11)
     }
 
     /// Whether the binary log is on.
     pub fn has_binlog(&self) -> bool {
-        self.variables.get("log_bin").is_some_and(|value| value == "ON")
+        self.is_on("log_bin")
     }
 
     /// Whether a commit may be acknowledged before InnoDB's log is written, so that it must be flushed first.
@@ -97,6 +115,18 @@ impl Server {
         id.map(String::as_str)
     }
 
+    /// Fails unless `found` is the same server in the same version.
+    pub fn require_same(&self, found: &Self) -> Result<(), DatabaseError> {
+        let identity = |server: &Self| format!("{} {}", server.version, server.uuid().unwrap_or_default());
+        match identity(self) == identity(found) {
+            true => Ok(()),
+            false => Err(DatabaseError::OtherServer {
+                expected: identity(self),
+                found: identity(found),
+            }),
+        }
+    }
+
     /// Whether it has replicated before, as far as anybody may see.
     pub fn has_replicated(&self) -> bool {
         self.variables
@@ -106,7 +136,7 @@ impl Server {
 
     /// The statement that shows the binary log's position.
     pub fn binlog_status_statement(&self) -> &'static str {
-        if self.flavour == Flavour::MySql && self.numbers >= (8, 2, 0) {
+        if self.flavour == Flavour::MySql && self.number >= (8, 2, 0) {
             "SHOW BINARY LOG STATUS"
         } else {
             "SHOW MASTER STATUS"
@@ -117,20 +147,10 @@ impl Server {
     pub fn replica_status_statement(&self) -> &'static str {
         match self.flavour {
             Flavour::MariaDb => "SHOW ALL SLAVES STATUS",
-            Flavour::MySql if self.numbers >= (8, 0, 22) => "SHOW REPLICA STATUS",
+            Flavour::MySql if self.number >= (8, 0, 22) => "SHOW REPLICA STATUS",
             Flavour::MySql => "SHOW SLAVE STATUS",
         }
     }
-}
-
-/// The first three numbers. Some servers put `5.5.5-` before, for old replicas' sake.
-fn parse_version(version: &str) -> Option<(u16, u16, u16)> {
-    let version = version.strip_prefix("5.5.5-").unwrap_or(version);
-    let end = version
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(version.len());
-    let mut numbers = version.get(..end)?.split('.').map(|number| number.parse().ok());
-    Some((numbers.next()??, numbers.next()??, numbers.next()??))
 }
 
 #[cfg(test)]
@@ -157,6 +177,14 @@ mod tests {
             assert_eq!(server.has_backup_stage(), stage, "{version}");
             assert_eq!(server.binlog_status_statement(), status, "{version}");
         }
+    }
+
+    #[test]
+    fn a_server_says_what_it_is_even_under_another_name() {
+        let variables = [("version", "8.0.1-custom"), ("gtid_binlog_pos", "")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let server = Server::from_variables(BTreeMap::from(variables)).unwrap();
+        assert_eq!(server.flavour, Flavour::MariaDb);
     }
 
     #[test]

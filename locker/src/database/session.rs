@@ -19,6 +19,15 @@ pub struct Session {
     bound: Option<Duration>,
 }
 
+/// What a row of statements came to, in the order in which they were sent.
+#[derive(Debug)]
+pub struct Batch {
+    /// The rows of each statement that was answered. With a failure, the last of them may lack rows.
+    pub sets: Vec<Vec<Row>>,
+    /// Why the statement after those failed; none after it was run.
+    pub failure: Option<DatabaseError>,
+}
+
 /// Bound on a statement before the lock. None of them waits for anybody, so a server that needs longer isn't well.
 const STATEMENT_BOUND: Duration = Duration::from_secs(5);
 
@@ -59,10 +68,19 @@ impl Session {
 
     /// Runs statements in one round trip and returns the rows of each.
     pub async fn rows(&mut self, doing: &'static str, statements: &str) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        let Batch { sets, failure } = self.batch(doing, statements).await;
+        failure.map_or(Ok(sets), Err)
+    }
+
+    /// Runs statements in one round trip. The server runs none after one that fails; those before it have taken
+    /// effect, and what they answered is returned.
+    pub async fn batch(&mut self, doing: &'static str, statements: &str) -> Batch {
+        let mut sets = Vec::new();
         self.is_busy = true;
-        let sets = bounded(self.bound, doing, read_all(&mut self.conn, statements)).await;
-        self.is_busy = matches!(sets, Err(DatabaseError::StatementTimeout { .. }));
-        sets
+        let done = bounded(self.bound, doing, read_all(&mut self.conn, statements, &mut sets)).await;
+        self.is_busy = matches!(done, Err(DatabaseError::StatementTimeout { .. }));
+        let failure = done.err();
+        Batch { sets, failure }
     }
 
     /// From here on whoever calls bounds each statement, as on the way to the lock, where some wait for others.
@@ -108,15 +126,17 @@ async fn bounded<T>(
     done.map_err(|source| DatabaseError::statement(doing, source))
 }
 
-async fn read_all(conn: &mut Conn, statements: &str) -> Result<Vec<Vec<Row>>, mysql_async::Error> {
+async fn read_all(conn: &mut Conn, statements: &str, sets: &mut Vec<Vec<Row>>) -> Result<(), mysql_async::Error> {
     let mut answer = conn.query_iter(statements).await?;
-    let mut sets = Vec::new();
     while !answer.is_empty() {
-        sets.push(answer.collect().await?);
+        let mut rows = Vec::new();
+        let read = answer.for_each(|row| rows.push(row)).await;
+        // The error is the next statement's, met on the way to its answer.
+        sets.push(rows);
+        read?;
     }
-    // The error of a statement that isn't the first waits here; without this it would be lost.
-    answer.drop_result().await?;
-    Ok(sets)
+    // The last error, where the statement before it had no rows.
+    answer.drop_result().await
 }
 
 /// Kills the server's side of a connection over another one, for a server that hasn't noticed the closed socket

@@ -20,15 +20,12 @@ impl Helper {
         if connection.is_bus() {
             return Ok(None);
         }
-        let listening = async { Ok(MessageStream::for_match_rule(rule()?, connection, None).await?) };
+        let rule = MatchRule::builder().msg_type(Type::Signal).interface(names::INTERFACE);
+        let rule = rule.member("CutMade").build()?;
+        let listening = async { Ok(MessageStream::for_match_rule(rule, connection, None).await?) };
         let stream: Result<_, HelperError> = self.bounded(listening).await;
         stream.map(EarlyWord).map(Some).map_err(failure(CALL, "(peer)"))
     }
-}
-
-fn rule() -> zbus::Result<MatchRule<'static>> {
-    let builder = MatchRule::builder().msg_type(Type::Signal);
-    Ok(builder.interface(names::INTERFACE)?.member("CutMade")?.build())
 }
 
 impl EarlyWord {

@@ -1,193 +1,99 @@
-//! The way up to the lock, step by step, within its bounds.
+//! Attempt after attempt until the lock is held or the wait is over.
 
-use std::future::Future;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Cause, Held, Kind, LockError};
-use crate::config::{Database, LockSettings};
-use crate::database::{DatabaseError, NARROW, Position, PositionReader, Session, kill};
+use super::attempt::{Attempt, flatten};
+use super::release::release;
+use super::{Cause, Held, LockError, Plan};
+use crate::database::{DatabaseError, Server, ServerBounds, Session};
 use crate::helper::HelperFailure;
 use crate::interrupt::{Deadline, Interrupt, Stop};
+use crate::report::log;
 
-/// `FLUSH ENGINE LOGS` is written to the binary log even at BLOCK_COMMIT unless it says not to (10.11), which would
-/// move the position that is about to be recorded.
-const FLUSH_ENGINE_LOGS: &str = "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS";
+/// The pause after the first attempt; each one is twice as long as that before.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-const READ_POSITION: &str = "reading the position";
+/// With less than this left of the wait, no attempt is begun.
+const LEAST: Duration = Duration::from_millis(200);
 
-/// All that is decided before the lock.
-#[derive(Debug)]
-pub struct Plan {
-    /// Which lock.
-    pub kind: Kind,
-    /// Its bounds.
-    pub bounds: LockSettings,
-    /// Whether the server has `BACKUP STAGE`, which the proof makes use of whatever the lock.
-    pub has_backup_stage: bool,
-    /// Whether InnoDB's log may lag behind the binary log.
-    pub must_flush_logs: bool,
-    /// How to read the position.
-    pub reader: PositionReader,
-    /// How to reach the server a second time, to make sure that a lost connection is gone there too.
-    pub database: Database,
-}
+const RECONNECT: &str = "connecting for another attempt";
 
-/// Takes the lock and reads the position under it. `sync` runs before commits stop and counts towards the wait; only
-/// speed is lost where it fails or is slow, so neither ends the run.
+/// Takes the lock and reads the position under it. `sync` runs before commits stop, in each attempt, and counts towards
+/// the wait; only speed is lost where it fails or is slow, so neither ends the run.
 ///
-/// Whatever fails, nothing stays locked: the stage is ended or the connection is closed.
+/// Nobody queues behind an attempt for longer than `lock.max_stall`: it is then given up, all that it locked or waited
+/// for is let go, and after a pause it is made again, until `lock.max_wait` is over. Whatever fails, nothing stays locked:
+/// the stage is ended, or the connection is closed and killed.
 pub async fn acquire(
     mut session: Session,
     plan: Plan,
-    sync: impl Future<Output = Result<(), HelperFailure>>,
+    sync: impl AsyncFn() -> Result<(), HelperFailure>,
     stop: &mut Stop,
 ) -> Result<Held, LockError> {
-    let mut climb = Climb {
-        session: &mut session,
-        plan: &plan,
-        stop,
-        started: Instant::now(),
-    };
-    match climb.reach_the_top(sync).await {
-        Ok(Top {
-            since,
-            waited,
-            deadline,
-            position,
-            unsynced,
-        }) => Ok(Held {
-            session,
-            plan,
-            position,
-            waited,
-            since,
-            deadline,
-            unsynced,
-        }),
-        Err(error) => {
-            if let (_, Err(unlock)) = release(session, &plan).await {
-                tracing::debug!(error = %unlock, "the unlock failed; the connection is closed");
-            }
-            Err(error)
-        }
-    }
-}
-
-struct Climb<'a> {
-    session: &'a mut Session,
-    plan: &'a Plan,
-    stop: &'a mut Stop,
-    started: Instant,
-}
-
-struct Top {
-    since: Instant,
-    waited: std::time::Duration,
-    deadline: Deadline,
-    position: Position,
-    unsynced: Option<String>,
-}
-
-impl Climb<'_> {
-    async fn reach_the_top(&mut self, sync: impl Future<Output = Result<(), HelperFailure>>) -> Result<Top, LockError> {
-        let kind = self.plan.kind;
-        self.session.unbound();
-        let wait = Deadline::max_wait(self.plan.bounds.max_wait.get());
-        for statement in kind.gentle() {
-            self.step(wait, statement).await?;
-        }
-        let unsynced = self.sync(wait, sync).await?;
-        let narrowing = self.session.narrow(&self.plan.bounds);
-        let narrowed = self.stop.unless(Some(wait), narrowing).await;
-        flatten(narrowed).map_err(|cause| self.not_obtained(NARROW, cause))?;
-
-        let since = Instant::now();
-        let hold = Deadline::max_hold(self.plan.bounds.max_hold.get());
-        self.step(wait.earlier(hold), kind.hard()).await?;
-        let waited = self.started.elapsed();
-        let position = self.read_position(hold).await?;
-        Ok(Top {
-            since,
-            waited,
-            deadline: hold,
-            position,
-            unsynced,
-        })
-    }
-
-    /// Syncs for half of what is left of the wait at most, so that the other half is there for the lock. What went
-    /// wrong is returned for later: nothing is logged while anything is locked.
-    async fn sync(
-        &mut self,
-        wait: Deadline,
-        sync: impl Future<Output = Result<(), HelperFailure>>,
-    ) -> Result<Option<String>, LockError> {
-        let bound = wait.remaining() / 2;
-        let synced = self.stop.unless(None, tokio::time::timeout(bound, sync)).await;
-        let why = match synced.map_err(|interrupt| self.not_obtained("the pool's sync", interrupt.into()))? {
-            Ok(Ok(())) => return Ok(None),
-            Ok(Err(failure)) => failure.to_string(),
-            Err(_) => format!("SyncPool took more than {bound:.1?}, half of what was left of lock.max_wait"),
+    let started = Instant::now();
+    let wait = Deadline::max_wait(plan.bounds.max_wait.get());
+    let mut pause = FIRST_PAUSE;
+    for number in 1.. {
+        let attempt = Attempt {
+            session: &mut session,
+            plan: &plan,
+            stop,
+            started,
+            number,
+            deadline: wait.earlier(Deadline::max_stall(plan.bounds.max_stall.get())),
         };
-        Ok(Some(format!(
-            "the pool wasn't synced before the lock, so commits may have stood still for longer: {why}"
-        )))
-    }
-
-    async fn step(&mut self, deadline: Deadline, statement: &'static str) -> Result<(), LockError> {
-        let done = self.stop.unless(Some(deadline), self.session.run(statement)).await;
-        flatten(done).map_err(|cause| self.not_obtained(statement, cause))
-    }
-
-    fn not_obtained(&self, step: &'static str, cause: Cause) -> LockError {
-        let waited = self.started.elapsed();
-        LockError::NotObtained { step, waited, cause }
-    }
-
-    async fn read_position(&mut self, hold: Deadline) -> Result<Position, LockError> {
-        let lost = |step| move |cause| LockError::LostBeforeCut { step, cause };
-        if self.plan.must_flush_logs {
-            let done = self.stop.unless(Some(hold), self.session.run(FLUSH_ENGINE_LOGS)).await;
-            flatten(done).map_err(lost(FLUSH_ENGINE_LOGS))?;
+        let error = match attempt.climb(sync()).await {
+            Ok(top) => return Ok(Held::new(session, plan, top, number)),
+            Err(error) => error,
+        };
+        if let (_, Err(unlock)) = release(session, &plan).await {
+            tracing::debug!(error = %unlock, "the unlock failed; the connection is closed");
         }
-        let read = self.stop.unless(Some(hold), self.plan.reader.read(self.session)).await;
-        flatten(read).map_err(lost(READ_POSITION))
-    }
-}
-
-/// One cause out of the two that a step has.
-pub(super) fn flatten<T>(done: Result<Result<T, DatabaseError>, Interrupt>) -> Result<T, Cause> {
-    Ok(done??)
-}
-
-/// Gives the lock back by its statement, or else by closing the connection. An error means that the statement
-/// didn't do it; the lock is gone all the same, or the server is. Also returns when it was gone.
-pub(super) async fn release(mut session: Session, plan: &Plan) -> (Instant, Result<(), DatabaseError>) {
-    let statement = plan.kind.release();
-    let unlocked = if session.is_busy() {
-        None
-    } else {
-        tokio::time::timeout(super::UNLOCK_BOUND, session.run(statement))
+        if !error.is_passing() || wait.remaining() < LEAST {
+            return Err(error);
+        }
+        let rest = pause.min(wait.remaining() / 2);
+        log::retreated(&error, rest);
+        session = again(&plan, rest, wait, stop)
             .await
-            .ok()
-    };
-    let (answered, id) = (Instant::now(), session.id());
-    match unlocked {
-        Some(Ok(())) => {
-            session.close().await;
-            (answered, Ok(()))
-        }
-        Some(Err(error)) => {
-            session.slam();
-            kill(&plan.database, id).await;
-            (answered, Err(error))
-        }
-        None => {
-            session.slam();
-            kill(&plan.database, id).await;
-            // No answer said that it is gone, so it may have stayed until the server ended the connection.
-            (Instant::now(), Err(DatabaseError::Dropped))
+            .map_err(|cause| LockError::NotObtained {
+                step: RECONNECT,
+                attempts: number,
+                waited: started.elapsed(),
+                cause,
+            })?;
+        pause *= 2;
+    }
+    unreachable!("attempts are counted further than any wait lasts")
+}
+
+/// Lets the others go on for a while, then connects anew.
+async fn again(plan: &Plan, pause: Duration, wait: Deadline, stop: &mut Stop) -> Result<Session, Cause> {
+    stop.unless(Some(wait), tokio::time::sleep(pause)).await?;
+    flatten(stop.unless(Some(wait), reconnect(plan)).await)
+}
+
+async fn reconnect(plan: &Plan) -> Result<Session, DatabaseError> {
+    let mut session = Session::connect(&plan.database).await?;
+    let server = Server::inspect(&mut session).await?;
+    plan.server.require_same(&server)?;
+    session
+        .set_bounds(&server, ServerBounds::on_the_way(&plan.bounds))
+        .await?;
+    Ok(session)
+}
+
+impl LockError {
+    /// Whether another attempt may come through: others were in the way, and nobody asked us to go.
+    fn is_passing(&self) -> bool {
+        /// ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK.
+        const OTHERS_IN_THE_WAY: [u16; 2] = [1205, 1213];
+        match (self, self.cause()) {
+            (Self::LostBeforeCut { .. }, _) => false,
+            (_, Cause::Interrupt(interrupt)) => matches!(interrupt, Interrupt::MaxStall(_) | Interrupt::MaxHold(_)),
+            (_, Cause::Database(error)) => error.code().is_some_and(|code| OTHERS_IN_THE_WAY.contains(&code)),
         }
     }
 }

@@ -20,10 +20,15 @@ pub enum Cause {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// A step on the way to the lock failed.
-    #[error("no lock after {} ms, at {step}: {cause}; nothing was taken, and what was locked is released", .waited.as_millis())]
+    #[error(
+        "no lock after {} ms and {attempts} attempts, the last one given up at {step}: {cause}; nothing was taken, and \
+         what was locked is released", .waited.as_millis()
+    )]
     NotObtained {
         /// The statement.
         step: &'static str,
+        /// Attempts made.
+        attempts: u32,
         /// Since the first lock statement.
         waited: Duration,
         /// Why.

@@ -4,103 +4,153 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::acquire::{flatten, release};
+use super::attempt::Top;
+use super::release::release;
+use super::strategy::Proof;
 use super::{Cause, Doubt, Kind, Plan};
-use crate::database::{DatabaseError, Position, Session};
-use crate::interrupt::{Deadline, Stop};
+use crate::database::{Batch, DatabaseError, Position, Session};
+use crate::interrupt::{Deadline, Interrupt, Stop};
 
-/// `BACKUP STAGE x` is refused with this while the connection is in stage x or a later one.
-const ER_BACKUP_WRONG_STAGE: u16 = 4147;
-/// A statement that conflicts with the connection's own `FLUSH TABLES WITH READ LOCK` is refused with this.
-const ER_CANT_UPDATE_WITH_READLOCK: u16 = 1223;
+const PROVING: &str = "proving that the lock is held";
+
+/// `BACKUP STAGE END` is refused with this where the connection is in no stage.
+const ER_BACKUP_NOT_RUNNING: u16 = 4146;
 
 /// A lock that was obtained.
 #[derive(Debug)]
 pub struct Held {
-    pub(super) session: Session,
-    pub(super) plan: Plan,
-    pub(super) position: Position,
-    pub(super) waited: Duration,
-    pub(super) since: Instant,
-    pub(super) deadline: Deadline,
-    pub(super) unsynced: Option<String>,
+    session: Session,
+    plan: Plan,
+    record: Record,
+}
+
+/// What is known of it since.
+#[derive(Debug)]
+struct Record {
+    kind: Kind,
+    attempts: u32,
+    top: Top,
+}
+
+impl Record {
+    fn into_hold(self, gone: Instant, later: Option<Position>) -> Hold {
+        let Self { kind, attempts, top } = self;
+        Hold {
+            kind,
+            position: top.position,
+            later,
+            attempts,
+            waited: top.waited,
+            held: match kind.strategy().hard() {
+                Some(_) => gone.saturating_duration_since(top.since),
+                None => Duration::ZERO,
+            },
+            unsynced: top.unsynced,
+        }
+    }
 }
 
 impl Held {
+    pub(super) fn new(session: Session, plan: Plan, top: Top, attempts: u32) -> Self {
+        let kind = plan.kind;
+        let record = Record { kind, attempts, top };
+        Self { session, plan, record }
+    }
+
     /// Which lock.
     pub fn kind(&self) -> Kind {
         self.plan.kind
     }
 
-    /// The server's position, read under the lock.
+    /// The server's position, read under the lock. Where [`Kind::stops_commits`] is false, the snapshot is at this one or
+    /// a later one.
     pub fn position(&self) -> &Position {
-        &self.position
+        &self.record.top.position
     }
 
     /// From the first lock statement until the lock was held.
     pub fn waited(&self) -> Duration {
-        self.waited
+        self.record.top.waited
     }
 
     /// When it must be given back.
     pub fn deadline(&self) -> Deadline {
-        self.deadline
+        self.record.top.deadline
     }
 
-    /// Proves that the lock has been held without a break since [`super::acquire`] returned.
+    /// Proves that the lock has been held without a break since [`super::acquire`] returned, and unlocks. Always unlocks,
+    /// within the deadline and what closing a connection takes.
     ///
-    /// Three questions on the connection that locked: is it still the same, did the position stand still, and
-    /// does the server refuse a statement that it refuses to a holder of this lock alone.
-    pub async fn prove(&mut self, stop: &mut Stop) -> Result<(), Doubt> {
-        let deadline = Some(self.deadline);
-        let read = stop.unless(deadline, self.plan.reader.read(&mut self.session)).await;
-        self.compare(flatten(read)?)?;
-        if let Some((statement, refusal)) = self.question() {
-            let answer = stop.unless(deadline, self.session.run(statement)).await;
-            check_refusal(statement, refusal, answer.map_err(Cause::from)?)?;
-        }
-        Ok(())
+    /// The connection that locked must answer, the position must have stood still where commits did, and the lock's own
+    /// proof must come out. Where that is the unlock itself, all of it is one round trip.
+    pub async fn prove_and_release(mut self, stop: &mut Stop) -> (Hold, Result<(), Doubt>) {
+        let deadline = self.deadline();
+        let asking = self.session.batch(PROVING, &self.plan.end);
+        let asked = stop.unless(Some(deadline), asking).await;
+        let answered = Instant::now();
+        let (is_released, verdict) = self.judge(asked);
+        let (later, doubt) = verdict.map_or_else(|doubt| (None, Err(doubt)), |later| (Some(later), Ok(())));
+        let (gone, unlocked) = match is_released {
+            true => {
+                self.session.close().await;
+                (answered, Ok(()))
+            }
+            false => release(self.session, &self.plan).await,
+        };
+        let hold = self.record.into_hold(gone, later);
+        (hold, doubt.and(unlocked.map_err(Doubt::Unlock)))
     }
 
-    fn compare(&self, now: Position) -> Result<(), Doubt> {
-        let expected = u64::from(self.session.id());
-        if now.connection_id != expected || self.position.connection_id != expected {
-            let found = now.connection_id;
-            return Err(Doubt::OtherConnection { expected, found });
-        }
-        if now.is_unmoved_since(&self.position) {
-            return Ok(());
-        }
-        Err(Doubt::Moved {
-            before: self.position.to_string(),
-            after: now.to_string(),
-        })
-    }
-
-    /// The statement that only a holder of the lock is refused, and the error it then gets.
-    ///
-    /// A server without `BACKUP STAGE` offers no such question that is harmless where the lock is gone; there the
-    /// connection's identity has to do, since nothing but its end or our own UNLOCK TABLES releases the lock.
-    fn question(&self) -> Option<(&'static str, u16)> {
-        match self.plan.kind {
-            Kind::Exact => Some(("BACKUP STAGE BLOCK_COMMIT", ER_BACKUP_WRONG_STAGE)),
-            Kind::Ftwrl if self.plan.has_backup_stage => Some(("BACKUP STAGE START", ER_CANT_UPDATE_WITH_READLOCK)),
-            Kind::Ftwrl => None,
-        }
-    }
-
-    /// Unlocks. Returns what the hold was, and whether the unlock's own answer leaves a doubt.
+    /// Unlocks without a proof, after a cut that failed. Returns what the hold was, and whether the unlock's own answer
+    /// leaves a doubt.
     pub async fn release(self) -> (Hold, Result<(), Doubt>) {
         let (gone, unlocked) = release(self.session, &self.plan).await;
-        let hold = Hold {
-            kind: self.plan.kind,
-            position: self.position,
-            waited: self.waited,
-            held: gone.saturating_duration_since(self.since),
-            unsynced: self.unsynced,
-        };
-        (hold, unlocked.map_err(Doubt::Unlock))
+        (self.record.into_hold(gone, None), unlocked.map_err(Doubt::Unlock))
     }
+
+    /// Whether the lock has been given back already, and the position of just now, unless there is a doubt.
+    fn judge(&self, asked: Result<Batch, Interrupt>) -> (bool, Result<Position, Doubt>) {
+        let Batch { sets, failure } = match asked {
+            Ok(batch) => batch,
+            Err(interrupt) => return (false, Err(Cause::from(interrupt).into())),
+        };
+        let proven = judge_answer(&self.plan, failure);
+        let is_released = proven.is_ok() && self.plan.proof == Proof::Release;
+        let later = self.plan.reader.parse(sets).map_err(|error| Cause::from(error).into());
+        (is_released, proven.and(later).and_then(|later| self.compare(later)))
+    }
+
+    fn compare(&self, later: Position) -> Result<Position, Doubt> {
+        let expected = u64::from(self.session.id());
+        if later.connection_id != expected || self.position().connection_id != expected {
+            let found = later.connection_id;
+            return Err(Doubt::OtherConnection { expected, found });
+        }
+        if !self.plan.kind.stops_commits() || later.is_unmoved_since(self.position()) {
+            return Ok(later);
+        }
+        Err(Doubt::Moved {
+            before: self.position().to_string(),
+            after: later.to_string(),
+        })
+    }
+}
+
+/// What the answer after the position says of the lock.
+fn judge_answer(plan: &Plan, failure: Option<DatabaseError>) -> Result<(), Doubt> {
+    let (statement, refusal) = match plan.proof {
+        Proof::Release => (plan.kind.strategy().release().unwrap_or_default(), None),
+        Proof::Question { statement, refusal } => (statement, Some(refusal)),
+        Proof::Identity => (PROVING, None),
+    };
+    let answer = match failure {
+        None if refusal.is_none() => return Ok(()),
+        None => "was accepted".to_owned(),
+        Some(error) if refusal.is_some() && error.code() == refusal => return Ok(()),
+        Some(error) if refusal.is_some() || error.code() == Some(ER_BACKUP_NOT_RUNNING) => error.to_string(),
+        Some(error) => return Err(Cause::from(error).into()),
+    };
+    Err(Doubt::NotHeld { statement, answer })
 }
 
 /// A lock that was held and has been given back.
@@ -110,19 +160,15 @@ pub struct Hold {
     pub kind: Kind,
     /// The server's position under it.
     pub position: Position,
+    /// The position just before the unlock; none without a proof. Where commits went on, the snapshot is at
+    /// [`Self::position`], at this one, or between them.
+    pub later: Option<Position>,
+    /// How many attempts it took.
+    pub attempts: u32,
     /// From the first lock statement until the lock was held.
     pub waited: Duration,
-    /// For how long commits can have stood still.
+    /// For how long others can have stood still: commits, or where they went on, DDL and writes without transactions.
     pub held: Duration,
     /// Why the pool wasn't synced before; none if it was.
     pub unsynced: Option<String>,
-}
-
-fn check_refusal(statement: &'static str, refusal: u16, answer: Result<(), DatabaseError>) -> Result<(), Doubt> {
-    let answer = match answer {
-        Err(error) if error.code() == Some(refusal) => return Ok(()),
-        Err(error) => error.to_string(),
-        Ok(()) => "was accepted".to_owned(),
-    };
-    Err(Doubt::NotHeld { statement, answer })
 }

@@ -1,16 +1,18 @@
 //! The lock: chosen, obtained within bounds, proven, given back.
 
 mod acquire;
+mod attempt;
+mod bugs;
 mod error;
 mod held;
-mod kind;
+mod needs;
+mod plan;
+mod release;
+mod strategy;
 
-use std::time::Duration;
-
-pub use acquire::{Plan, acquire};
+pub use acquire::acquire;
+pub use bugs::known_bug;
 pub use error::{Cause, Doubt, LockError};
 pub use held::{Held, Hold};
-pub use kind::Kind;
-
-/// How long an unlock statement may take before the connection is closed instead.
-const UNLOCK_BOUND: Duration = Duration::from_secs(1);
+pub use plan::Plan;
+pub use strategy::Kind;

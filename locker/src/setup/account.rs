@@ -88,6 +88,7 @@ fn global(version: Version) -> Vec<&'static str> {
             n if n >= (10, 5, 2) => vec!["RELOAD", "BINLOG MONITOR", "REPLICATION SLAVE ADMIN"],
             _ => vec!["RELOAD", "REPLICATION CLIENT"],
         },
+        Version { number, .. } if number >= (8, 0, 0) => vec!["RELOAD", "REPLICATION CLIENT", "BACKUP_ADMIN"],
         _ => vec!["RELOAD", "REPLICATION CLIENT"],
     }
 }
@@ -157,7 +158,10 @@ mod tests {
                 "10.4.34-MariaDB",
                 "VIA unix_socket; GRANT RELOAD, REPLICATION CLIENT ON *.* TO",
             ),
-            ("8.4.2", "WITH auth_socket; GRANT RELOAD, REPLICATION CLIENT ON *.* TO"),
+            (
+                "8.4.2",
+                "WITH auth_socket; GRANT RELOAD, REPLICATION CLIENT, BACKUP_ADMIN ON *.* TO",
+            ),
             ("5.7.44", "WITH auth_socket; GRANT RELOAD, REPLICATION CLIENT ON *.* TO"),
         ] {
             let statements = new(server);
@@ -189,7 +193,10 @@ mod tests {
         );
         let present = account(
             "CREATE USER `mariasnap`@`localhost` IDENTIFIED WITH 'auth_socket'",
-            &["GRANT RELOAD, REPLICATION CLIENT ON *.* TO `mariasnap`@`localhost`"],
+            &[
+                "GRANT RELOAD, REPLICATION CLIENT ON *.* TO `mariasnap`@`localhost`",
+                "GRANT BACKUP_ADMIN ON *.* TO `mariasnap`@`localhost`",
+            ],
         );
         assert_eq!(plan(version("8.0.36"), Some(&present), true), AccountPlan::default());
     }

@@ -22,10 +22,13 @@ user = \"{USER}\"
 # connect_timeout = \"5s\"
 
 [lock]
-# auto takes the strictest lock that the server offers: exact (BACKUP STAGE, MariaDB 10.4 and later) or ftwrl.
+# auto takes the gentlest exact lock that the server offers: exact (BACKUP STAGE, MariaDB 10.4 and later), instance
+# (MySQL 8.0 and later) or ftwrl.
 # strategy = \"auto\"
 # From the first lock statement until the lock is held; after that the run fails and nothing is taken.
-# max_wait = \"10s\"
+# max_wait = \"30s\"
+# How long others may queue behind one attempt at the lock; after that they go on, and another attempt follows.
+# max_stall = \"10s\"
 # How long commits may stand still; after that the lock is let go and nothing is taken.
 # max_hold = \"15s\"
 {keep}",

@@ -3,8 +3,7 @@
 use mariasnap_dbus::Cut;
 
 use crate::helper::{EarlyWord, HelperFailure, Ticket};
-use crate::interrupt::Stop;
-use crate::lock::{Cause, Held};
+use crate::interrupt::{Interrupt, Stop};
 
 /// The moment at which the lock has done its work, or has been held in vain.
 #[derive(Debug)]
@@ -44,24 +43,12 @@ impl Moment {
     }
 }
 
-/// The moment, and the position meanwhile, which costs the hold nothing so. What fails or interrupts one ends both.
-pub(super) async fn with_position(
-    moment: impl Future<Output = Moment>,
-    held: &mut Held,
-    stop: &mut Stop,
-) -> Result<Moment, Cause> {
-    let deadline = Some(held.deadline());
-    let both = async { tokio::try_join!(async { Ok(moment.await) }, held.note_position()) };
-    let (moment, ()) = stop.unless(deadline, both).await??;
-    Ok(moment)
-}
-
 /// What the helper says in the end; and the early word, if that ended the hold.
 pub(super) async fn answer(
-    moment: Result<Moment, Cause>,
+    moment: Result<Moment, Interrupt>,
     taking: &mut (impl Future<Output = Result<Cut, HelperFailure>> + Unpin),
     stop: &mut Stop,
-) -> Result<Result<(Cut, Option<u64>), HelperFailure>, Cause> {
+) -> Result<Result<(Cut, Option<u64>), HelperFailure>, Interrupt> {
     match moment? {
         Moment::Answered(answer) => Ok(answer.map(|cut| (cut, None))),
         Moment::Early { open_txg } => {

@@ -3,7 +3,7 @@
 use crate::database::DatabaseError;
 use crate::helper::HelperFailure;
 use crate::interrupt::Interrupt;
-use crate::lock::{Cause, Doubt, LockError};
+use crate::lock::{Doubt, LockError};
 
 use super::Fate;
 
@@ -70,17 +70,6 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
-    /// Cut short under the lock, by a bound, by a signal or by the database.
-    pub(super) fn cut_short(cause: Cause, fate: Fate) -> Self {
-        match cause {
-            Cause::Interrupt(interrupt) => Self::CutShort { interrupt, fate },
-            cause @ Cause::Database(_) => Self::Unproven {
-                doubt: cause.into(),
-                fate,
-            },
-        }
-    }
-
     /// The name of the snapshot that was or may have been taken.
     pub fn snapshot(&self) -> Option<&str> {
         match self {

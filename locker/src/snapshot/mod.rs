@@ -55,7 +55,7 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
 /// `early`: whether the helper's early word ends the hold.
 async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, SnapshotError> {
     // Before the lock: all that can be done, checked or put together.
-    let getting_ready = stop.unless(None, Ready::make(job)).await;
+    let getting_ready = stop.unless(None, Ready::make(job, early)).await;
     let Ready {
         session,
         plan,
@@ -72,32 +72,34 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
         ticket: &ticket,
     };
 
-    // Under the lock: the cut, the position meanwhile, the proof. Then it is given back, whatever came of them.
+    // Under the lock: the position, the cut, the proof. Then it is given back, whatever came of them.
     // Nothing is logged in between: a journal that stands still must not hold the lock.
     step("locking the database and taking the snapshot");
-    let mut held = lock::acquire(session, plan, helper.sync_pool(job.target, &ticket), stop).await?;
+    let sync = async || helper.sync_pool(job.target, &ticket).await;
+    let held = lock::acquire(session, plan, sync, stop).await?;
+    let properties = properties::at_the_cut(properties, &held);
     let mut taking = Box::pin(helper.take(job.target, &ticket, &properties));
-    let moment = Moment::of(&mut taking, word.as_mut().filter(|_| early), &ticket);
-    let moment = cut::with_position(moment, &mut held, stop).await;
-    let (hold, proof) = match &moment {
+    let reached = Moment::of(&mut taking, word.as_mut(), &ticket);
+    let reached = stop.unless(Some(held.deadline()), reached).await;
+    let (hold, proven) = match &reached {
         Ok(moment) if moment.is_worth_a_proof() => held.prove_and_release(stop).await,
         _ => held.release().await,
     };
     log::unlocked(&hold);
 
     // After it: an interrupted or failed cut is resolved, an unproven one discarded, a proven one confirmed.
-    let (cut, open_txg) = match cut::answer(moment, &mut taking, stop).await {
+    let (cut, open_txg) = match cut::answer(reached, &mut taking, stop).await {
         Ok(Ok(cut)) => cut,
         Ok(Err(failure)) => {
             let fate = cleaner.after_failure(&failure).await;
             return Err(SnapshotError::Take { failure, fate });
         }
-        Err(cause) => {
+        Err(interrupt) => {
             let fate = cleaner.after_interrupt(taking).await;
-            return Err(SnapshotError::cut_short(cause, fate));
+            return Err(SnapshotError::CutShort { interrupt, fate });
         }
     };
-    if let Err(doubt) = proof {
+    if let Err(doubt) = proven {
         let fate = cleaner.discard(cut.guid).await;
         return Err(SnapshotError::Unproven { doubt, fate });
     }

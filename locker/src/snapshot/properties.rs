@@ -5,21 +5,37 @@ use std::time::Duration;
 use mariasnap_dbus::properties as key;
 
 use super::recorded;
+use crate::database::Position;
 use crate::helper::Properties;
-use crate::lock::Hold;
+use crate::lock::{Held, Hold};
 
-/// What the lock showed, for the confirmation. They aren't sent with the cut itself, so that it needn't wait for them;
-/// until they are there, nobody takes the snapshot for more than unproven.
+/// Adds what the lock showed.
+pub(super) fn at_the_cut(mut properties: Properties, held: &Held) -> Properties {
+    match held.kind().stops_commits() {
+        true => recorded::write(held.position(), &mut properties),
+        false => add_bound(&mut properties, key::FLOOR, held.position()),
+    }
+    properties.insert(key::WAIT_MS.to_owned(), milliseconds(held.waited()).to_string());
+    properties
+}
+
+/// What is known only after the unlock.
 pub(super) fn after_unlock(hold: &Hold, open_txg: Option<u64>) -> Properties {
-    let mut properties = Properties::from([
-        (key::WAIT_MS.to_owned(), milliseconds(hold.waited).to_string()),
-        (key::HOLD_MS.to_owned(), milliseconds(hold.held).to_string()),
-    ]);
+    let mut properties = Properties::from([(key::HOLD_MS.to_owned(), milliseconds(hold.held).to_string())]);
     if let Some(open_txg) = open_txg {
         properties.insert(key::UNLOCK_TXG.to_owned(), open_txg.to_string());
     }
-    recorded::write(&hold.position, &mut properties);
+    if let Some(later) = hold.later.as_ref().filter(|_| !hold.kind.stops_commits()) {
+        add_bound(&mut properties, key::CEILING, later);
+    }
     properties
+}
+
+/// A position that isn't the snapshot's, under keys that say so.
+fn add_bound(properties: &mut Properties, prefix: &str, position: &Position) {
+    let mut plain = Properties::new();
+    recorded::write(position, &mut plain);
+    properties.extend(plain.into_iter().map(|(key, value)| (format!("{prefix}{key}"), value)));
 }
 
 /// Whole milliseconds, rounded up: a hold is never reported as shorter than it was.
@@ -30,6 +46,19 @@ pub(crate) fn milliseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bound_never_passes_for_the_position() {
+        let mut properties = Properties::new();
+        let position = Position {
+            gtid: "0-1-5".to_owned(),
+            binlog: Some(("b.000001".to_owned(), 42)),
+            ..Position::default()
+        };
+        add_bound(&mut properties, key::FLOOR, &position);
+        let keys: Vec<_> = properties.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["floor-binlog-file", "floor-binlog-position", "floor-gtid"]);
+    }
 
     #[test]
     fn a_hold_is_rounded_up() {

@@ -1,19 +1,14 @@
 //! All that is done before the lock, so that nothing of it happens under it.
 
-use std::time::Duration;
-
 use mariasnap_dbus::{HelperError, properties as key};
 
 use super::Job;
 use super::SnapshotError;
 use super::tidy::sweep;
-use crate::database::{PositionReader, Server, ServerBounds, Session};
-use crate::helper::{Caller, Helper, HelperFailure, Properties, Ticket};
+use crate::database::{PositionReader, SILENCE_MARGIN, Server, ServerBounds, Session};
+use crate::helper::{Caller, EarlyWord, Helper, HelperFailure, Properties, Ticket};
 use crate::lock::{Kind, Plan};
 use crate::logging::step;
-
-/// How much longer than our own bounds the server waits for a silent connection before commits stop.
-const SILENCE_MARGIN: Duration = Duration::from_secs(5);
 
 /// A run that can lock at any moment.
 #[derive(Debug)]
@@ -21,6 +16,8 @@ pub(super) struct Ready {
     pub(super) session: Session,
     pub(super) plan: Plan,
     pub(super) helper: Helper,
+    /// None where the configuration or the way to the helper rules it out.
+    pub(super) word: Option<EarlyWord>,
     pub(super) ticket: Ticket,
     pub(super) properties: Properties,
     pub(super) warnings: Vec<String>,
@@ -30,32 +27,30 @@ pub(super) struct Ready {
 
 impl Ready {
     /// Connects to both sides, checks what can be checked, and has the helper prepare.
-    pub(super) async fn make(job: &Job<'_>) -> Result<Self, SnapshotError> {
+    pub(super) async fn make(job: &Job<'_>, early: bool) -> Result<Self, SnapshotError> {
         let settings = job.settings;
         step("connecting to the database");
         let mut session = Session::connect(&settings.database).await?;
         let server = Server::inspect(&mut session).await?;
-        let kind = Kind::choose(settings.lock.strategy, &server)?;
+        let kind = Kind::choose(&settings.lock, &server)?;
+        kind.check(&mut session, &server).await?;
         session.set_bounds(&server, patient(job)).await?;
         let (reader, warnings) = PositionReader::prepare(&mut session, &server).await?;
 
         step("asking the helper to prepare");
         let helper = Helper::connect(&settings.helper, Caller::Locker).await?;
+        let word = if early { helper.listen().await? } else { None };
         let (ticket, swept) = prepare(job, &helper).await?;
-        session.set_bounds(&server, strict(job)).await?;
+        session
+            .set_bounds(&server, ServerBounds::on_the_way(&settings.lock))
+            .await?;
 
         Ok(Self {
             properties: known_before(job, kind, &server),
-            plan: Plan {
-                kind,
-                bounds: settings.lock,
-                has_backup_stage: server.has_backup_stage(),
-                must_flush_logs: server.may_lag_in_redo(),
-                reader,
-                database: settings.database.clone(),
-            },
+            plan: Plan::new(kind, settings, server, reader),
             session,
             helper,
+            word,
             ticket,
             warnings,
             swept,
@@ -89,15 +84,6 @@ fn patient(job: &Job<'_>) -> ServerBounds {
     ServerBounds {
         lock_wait: job.settings.lock.max_wait,
         silence: job.settings.helper.timeout.get() * 5 + SILENCE_MARGIN,
-    }
-}
-
-/// On the way to the lock, where only DDL waits. Before commits stop, [`Session::narrow`] narrows it.
-fn strict(job: &Job<'_>) -> ServerBounds {
-    let lock = job.settings.lock;
-    ServerBounds {
-        lock_wait: lock.max_wait,
-        silence: lock.max_wait.get() + SILENCE_MARGIN,
     }
 }
 
