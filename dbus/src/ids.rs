@@ -4,49 +4,14 @@ use std::fmt;
 
 use crate::limits;
 
-/// Why a name was refused. The text says what is wrong, never echoes control characters.
+/// Why a name was refused. The text never echoes control characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum IdError {
-    /// Nothing there.
-    #[error("{what} is empty")]
-    Empty {
-        /// Which kind of name.
-        what: &'static str,
-    },
-    /// Over its limit.
-    #[error("{what} has {len} bytes, at most {max} are allowed")]
-    TooLong {
-        /// Which kind of name.
-        what: &'static str,
-        /// Length found, in bytes.
-        len: usize,
-        /// Length allowed, in bytes.
-        max: usize,
-    },
-    /// A character outside the permitted set.
-    #[error("{what} {name:?} has the character {found:?} at byte {at}; allowed are {allowed}")]
-    Character {
-        /// Which kind of name.
-        what: &'static str,
-        /// The name, shown escaped.
-        name: String,
-        /// The character.
-        found: char,
-        /// Its byte offset.
-        at: usize,
-        /// The permitted set, in words.
-        allowed: &'static str,
-    },
-    /// Well-formed characters in a form that is refused.
-    #[error("{what} {name:?} {why}")]
-    Form {
-        /// Which kind of name.
-        what: &'static str,
-        /// The name, shown escaped.
-        name: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
+#[error("{what} {why}")]
+pub struct IdError {
+    /// Which kind of name.
+    pub what: &'static str,
+    /// What is wrong with it, the name shown escaped.
+    pub why: String,
 }
 
 /// What every kind of name here has in common.
@@ -60,43 +25,33 @@ struct Rule {
 
 impl Rule {
     fn check(&self, name: &str) -> Result<(), IdError> {
-        let what = self.what;
-        if name.is_empty() {
-            return Err(IdError::Empty { what });
+        match self.objection(name) {
+            None => Ok(()),
+            Some(why) => Err(IdError { what: self.what, why }),
         }
-        if name.len() > self.max {
-            return Err(IdError::TooLong {
-                what,
-                len: name.len(),
-                max: self.max,
-            });
-        }
-        let allowed = self.allowed;
-        if let Some((at, found)) = name.char_indices().find(|(_, c)| !(self.permits)(*c)) {
-            let name = name.to_owned();
-            return Err(IdError::Character {
-                what,
-                name,
-                found,
-                at,
-                allowed,
-            });
-        }
-        if name == "." || name == ".." {
-            return Err(self.form(name, "is a directory's own name"));
-        }
-        if !name.starts_with(self.starts) {
-            return Err(self.form(name, "starts with a character that may not stand first"));
-        }
-        Ok(())
     }
 
-    fn form(&self, name: &str, why: &'static str) -> IdError {
-        IdError::Form {
-            what: self.what,
-            name: name.to_owned(),
-            why,
+    fn objection(&self, name: &str) -> Option<String> {
+        if name.is_empty() {
+            return Some("is empty".to_owned());
         }
+        if name.len() > self.max {
+            return Some(format!("has {} bytes, at most {} are allowed", name.len(), self.max));
+        }
+        if let Some((at, found)) = name.char_indices().find(|(_, c)| !(self.permits)(*c)) {
+            let allowed = self.allowed;
+            return Some(format!(
+                "{name:?} has the character {found:?} at byte {at}; allowed are {allowed}"
+            ));
+        }
+        if !name.starts_with(self.starts) {
+            return Some(format!("{name:?} starts with a character that may not stand first"));
+        }
+        // Most names have but one component, since they can't hold a '/'.
+        let nameless = |component: &str| matches!(component, "" | "." | "..");
+        name.split('/')
+            .any(nameless)
+            .then(|| format!("{name:?} has an empty component, or '.' or '..' as one"))
     }
 }
 
@@ -109,12 +64,21 @@ fn is_alphanumeric(c: char) -> bool {
 }
 
 macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $rule:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $name(String);
 
         impl $name {
+            const RULE: Rule = $rule;
+
+            /// Takes a name that keeps to the type's rule, and says what is wrong with another.
+            pub fn parse(name: &str) -> Result<Self, IdError> {
+                Self::RULE.check(name)?;
+                Ok(Self(name.to_owned()))
+            }
+
             /// The name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -140,110 +104,63 @@ macro_rules! name_type {
                 Self::parse(name)
             }
         }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let name = String::deserialize(deserializer)?;
-                Self::parse(&name).map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
-            }
-        }
     };
 }
 
 name_type! {
     /// A configured target's name; usable as it is in a unit's instance, a file name and a polkit detail.
-    TargetName
-}
-
-impl TargetName {
-    /// Takes letters, digits, `-`, `_` and `.`, at most 63 bytes, a letter or digit first.
-    pub fn parse(name: &str) -> Result<Self, IdError> {
-        Rule {
-            what: "target name",
-            max: limits::MAX_TARGET_BYTES,
-            allowed: "letters, digits, '-', '_' and '.'",
-            permits: |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'),
-            starts: is_alphanumeric,
-        }
-        .check(name)?;
-        Ok(Self(name.to_owned()))
+    ///
+    /// Letters, digits, `-`, `_` and `.`, at most 63 bytes, a letter or digit first.
+    TargetName, Rule {
+        what: "target name",
+        max: limits::MAX_TARGET_BYTES,
+        allowed: "letters, digits, '-', '_' and '.'",
+        permits: |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'),
+        starts: is_alphanumeric,
     }
 }
 
 name_type! {
     /// The part of a snapshot's name after `@`.
-    SnapshotName
-}
-
-impl SnapshotName {
-    /// Takes ZFS's own characters less the space, and refuses `.` and `..`, which the ioctl accepts but the
-    /// `zfs` command can't address.
-    pub fn parse(name: &str) -> Result<Self, IdError> {
-        Rule {
-            what: "snapshot name",
-            max: limits::MAX_ZFS_NAME_BYTES,
-            allowed: "letters, digits, '-', '_', '.' and ':'",
-            permits: is_zfs_char,
-            starts: is_alphanumeric,
-        }
-        .check(name)?;
-        Ok(Self(name.to_owned()))
+    ///
+    /// ZFS's own characters less the space, a letter or digit first: never `.` and `..`, which the ioctl accepts but
+    /// the `zfs` command can't address.
+    SnapshotName, Rule {
+        what: "snapshot name",
+        max: limits::MAX_ZFS_NAME_BYTES,
+        allowed: "letters, digits, '-', '_', '.' and ':'",
+        permits: is_zfs_char,
+        starts: is_alphanumeric,
     }
 }
 
 name_type! {
     /// What the names of a target's snapshots start with, before a `-`.
-    Prefix
-}
-
-impl Prefix {
-    /// Takes letters, digits, `_` and `.`, at most 32 bytes, a letter or digit first.
-    pub fn parse(name: &str) -> Result<Self, IdError> {
-        Rule {
-            what: "snapshot prefix",
-            max: limits::MAX_PREFIX_BYTES,
-            allowed: "letters, digits, '_' and '.'",
-            permits: |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'),
-            starts: is_alphanumeric,
-        }
-        .check(name)?;
-        Ok(Self(name.to_owned()))
+    ///
+    /// Letters, digits, `_` and `.`, at most 32 bytes, a letter or digit first.
+    Prefix, Rule {
+        what: "snapshot prefix",
+        max: limits::MAX_PREFIX_BYTES,
+        allowed: "letters, digits, '_' and '.'",
+        permits: |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'),
+        starts: is_alphanumeric,
     }
 }
 
 name_type! {
     /// A ZFS file system's or volume's full name, pool first.
-    Dataset
+    ///
+    /// `/`-separated components of ZFS's characters less the space; a pool's name starts with a letter.
+    Dataset, Rule {
+        what: "dataset",
+        max: limits::MAX_ZFS_NAME_BYTES,
+        allowed: "letters, digits, '-', '_', '.', ':' and '/' between components",
+        permits: |c| is_zfs_char(c) || c == '/',
+        starts: |c| c.is_ascii_alphabetic(),
+    }
 }
 
 impl Dataset {
-    /// Takes `/`-separated components of ZFS's characters less the space; a pool's name starts with a letter.
-    pub fn parse(name: &str) -> Result<Self, IdError> {
-        let rule = Rule {
-            what: "dataset",
-            max: limits::MAX_ZFS_NAME_BYTES,
-            allowed: "letters, digits, '-', '_', '.', ':' and '/' between components",
-            permits: |c| is_zfs_char(c) || c == '/',
-            starts: |c| c.is_ascii_alphabetic(),
-        };
-        rule.check(name)?;
-        for component in name.split('/') {
-            if component.is_empty() {
-                return Err(rule.form(name, "has an empty component"));
-            }
-            if component == "." || component == ".." {
-                return Err(rule.form(name, "has '.' or '..' as a component"));
-            }
-        }
-        Ok(Self(name.to_owned()))
-    }
-
     /// The pool that the dataset is in.
     pub fn pool(&self) -> &str {
         self.0.split('/').next().unwrap_or(&self.0)
@@ -252,21 +169,14 @@ impl Dataset {
 
 name_type! {
     /// A property's key as a client sends it, without the namespace.
-    PropertyKey
-}
-
-impl PropertyKey {
-    /// Takes lower-case letters, digits, `-`, `_` and `.`, at most 63 bytes, a letter or digit first.
-    pub fn parse(name: &str) -> Result<Self, IdError> {
-        Rule {
-            what: "property key",
-            max: limits::MAX_PROPERTY_KEY_BYTES,
-            allowed: "lower-case letters, digits, '-', '_' and '.'",
-            permits: |c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.'),
-            starts: is_alphanumeric,
-        }
-        .check(name)?;
-        Ok(Self(name.to_owned()))
+    ///
+    /// Lower-case letters, digits, `-`, `_` and `.`, at most 63 bytes, a letter or digit first.
+    PropertyKey, Rule {
+        what: "property key",
+        max: limits::MAX_PROPERTY_KEY_BYTES,
+        allowed: "lower-case letters, digits, '-', '_' and '.'",
+        permits: |c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.'),
+        starts: is_alphanumeric,
     }
 }
 
@@ -302,10 +212,8 @@ mod tests {
     #[test]
     fn lengths_are_bounded() {
         assert!(SnapshotName::parse(&"a".repeat(255)).is_ok());
-        assert!(matches!(
-            SnapshotName::parse(&"a".repeat(256)),
-            Err(IdError::TooLong { len: 256, max: 255, .. })
-        ));
+        let long = SnapshotName::parse(&"a".repeat(256)).unwrap_err();
+        assert_eq!(long.why, "has 256 bytes, at most 255 are allowed");
         assert!(TargetName::parse(&"a".repeat(64)).is_err());
     }
 

@@ -137,6 +137,8 @@ pub struct Setup {
     pub activated: bool,
     /// Leave polkit out.
     pub without_polkit: bool,
+    /// Where the helper logs, instead of a file that a failed test shows.
+    pub log: Option<std::io::PipeWriter>,
 }
 
 /// A private bus, polkit and the helper.
@@ -193,10 +195,8 @@ impl World {
         }
         if !setup.activated {
             let mut helper = Command::new(helper_path());
-            helper
-                .arg(world.directory.path())
-                .envs(environment)
-                .stderr(log_file(world.directory.path()));
+            let log = setup.log.map_or_else(|| log_file(world.directory.path()), Stdio::from);
+            helper.arg(world.directory.path()).envs(environment).stderr(log);
             world.helper = Some(Process(helper.spawn().unwrap()));
             world.wait_for_helper().await;
         }

@@ -69,18 +69,12 @@ impl Authority {
         } else {
             self.patience
         };
+        let unavailable = |why: String| Err(HelperError::AuthorityUnavailable(why));
         match tokio::time::timeout(patience, self.ask(caller, question)).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err(not_authorized()),
-            Ok(Err(error)) => Err(HelperError::AuthorityUnavailable(format!(
-                "polkit can't be asked: {error}"
-            ))),
-            Err(_) => {
-                let waited = patience.as_secs();
-                Err(HelperError::AuthorityUnavailable(format!(
-                    "polkit hasn't answered for {waited} s"
-                )))
-            }
+            Ok(Err(error)) => unavailable(format!("polkit can't be asked: {error}")),
+            Err(_) => unavailable(format!("polkit hasn't answered for {} s", patience.as_secs())),
         }
     }
 
@@ -112,11 +106,8 @@ pub(crate) fn not_authorized() -> HelperError {
 
 /// `126` of `126` and of `126.1`; 0 of `0.105` and of what isn't a version.
 fn major(version: &str) -> u32 {
-    version
-        .split('.')
-        .next()
-        .and_then(|major| major.parse().ok())
-        .unwrap_or(0)
+    let first = version.split('.').next();
+    first.and_then(|major| major.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use tokio::io::Interest;
 use tokio::net::UnixStream;
 use zbus::Message;
 use zbus::connection::Builder;
-use zbus::connection::socket::{ReadHalf, Socket, Split, WriteHalf};
+use zbus::connection::socket::{BoxedSplit, ReadHalf, Split, WriteHalf};
 use zbus::export::async_trait::async_trait;
 
 use crate::peer::framing::{HEADER_BYTES, message_bytes};
@@ -26,7 +26,9 @@ const MAX_FDS: usize = 253;
 /// it takes them as zbus does, for a message whose descriptors are missing would end the connection.
 pub(crate) async fn connect(path: &Path, passes_fds: bool) -> io::Result<Builder<'static>> {
     let stream = Arc::new(UnixStream::connect(path).await?);
-    Ok(Builder::socket(Stream { stream, passes_fds }))
+    let stream = Stream { stream, passes_fds };
+    let halves: BoxedSplit = Split::new(Box::new(Bounded(stream.clone())), Box::new(stream));
+    Ok(Builder::socket(halves))
 }
 
 /// The socket, and what both its halves are: they share it.
@@ -39,15 +41,6 @@ struct Stream {
 /// Reads messages, and throws those away that are too long: ending the connection would let anybody end the helper.
 #[derive(Debug)]
 struct Bounded(Stream);
-
-impl Socket for Stream {
-    type ReadHalf = Bounded;
-    type WriteHalf = Self;
-
-    fn split(self) -> Split<Bounded, Self> {
-        Split::new(Bounded(self.clone()), self)
-    }
-}
 
 #[async_trait]
 impl ReadHalf for Bounded {

@@ -16,7 +16,7 @@ use zbus::fdo::DBusProxy;
 use zbus::message::{Flags, Header};
 use zbus_polkit::policykit1::Subject;
 
-use crate::places::{Place, Places};
+use crate::activity::{Activity, Busy};
 
 /// What a ticket belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(crate) struct PeerProcess {
     /// No ticket is issued any more.
     pub(crate) gone: AtomicBool,
     /// Kept until the last of the connection's requests is done, which can be after its end.
-    _place: Place,
+    _place: Busy,
 }
 
 /// One request's caller.
@@ -61,11 +61,11 @@ enum Identity {
 impl PeerProcess {
     /// Asks the kernel who connected. Fails if polkit couldn't be told who it is, as when the process is gone, or if
     /// there is no place left.
-    pub(crate) fn of(stream: &UnixStream, number: u64, places: &Places) -> std::io::Result<Self> {
+    pub(crate) fn of(stream: &UnixStream, number: u64, places: &Arc<Activity>) -> std::io::Result<Self> {
         let credentials = getsockopt(stream, sockopt::PeerCredentials)?;
         let (uid, pid) = (credentials.uid(), credentials.pid().cast_unsigned());
         let full = || std::io::Error::other(format!("too many of uid {uid} are open"));
-        let _place = places.take(uid).ok_or_else(full)?;
+        let _place = places.begin_for(uid).ok_or_else(full)?;
         let by_pidfd = match pidfd(stream)? {
             Some(pidfd) => Some(Subject::new_for_owner(pidfd.as_fd(), uid).map_err(std::io::Error::other)?),
             None => None,

@@ -9,12 +9,12 @@ use mariasnap_dbus::names::{ACTION_DESTROY, ACTION_LIST, ACTION_SNAPSHOT};
 use mariasnap_dbus::properties::{NAMESPACE, STATE, STATE_CONSISTENT};
 use mariasnap_dbus::{Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot, TargetName, limits};
 
+use crate::activity::Activity;
 use crate::authority::{Authority, Question, not_authorized};
 use crate::caller::Caller;
 use crate::config::{Settings, Target};
 use crate::date::snapshot_name;
-use crate::lifecycle::Activity;
-use crate::pools::Pools;
+use crate::pools::{Pools, Urgency};
 use crate::properties;
 use crate::rate::RateLimit;
 use crate::request::{destroy_names, invalid, on_wire, ours, random, random_hex, unix_now};
@@ -73,11 +73,9 @@ impl Core {
 
     pub(crate) async fn sync_pool(&self, caller: &Caller, ticket: &str) -> Result<(), HelperError> {
         let ticket = locked(&self.tickets).use_sync(ticket, &caller.owner, Instant::now())?;
+        let pool = ticket.plan.pool.clone();
         self.pools
-            .run(&ticket.plan.pool, {
-                let pool = ticket.plan.pool.clone();
-                move |storage| storage.sync(&pool)
-            })
+            .run(&ticket.plan.pool, Urgency::Lock, move |storage| storage.sync(&pool))
             .await
     }
 
@@ -136,7 +134,9 @@ impl Core {
         };
         let owned = target.clone();
         self.pools
-            .run_in_turn(target.pool(), move |storage| storage.confirm(&owned, &confirmation))
+            .run(target.pool(), Urgency::Nothing, move |storage| {
+                storage.confirm(&owned, &confirmation)
+            })
             .await
     }
 
@@ -144,7 +144,7 @@ impl Core {
         let target = self.authorised(caller, ACTION_LIST, target, None).await?;
         let owned = target.clone();
         self.pools
-            .run_in_turn(target.pool(), move |storage| storage.list(&owned))
+            .run(target.pool(), Urgency::Nothing, move |storage| storage.list(&owned))
             .await
     }
 
@@ -161,7 +161,9 @@ impl Core {
         }
         let owned = target.clone();
         self.pools
-            .run_in_turn(target.pool(), move |storage| storage.destroy(&owned, &requests))
+            .run(target.pool(), Urgency::Nothing, move |storage| {
+                storage.destroy(&owned, &requests)
+            })
             .await
     }
 
@@ -192,7 +194,9 @@ impl Core {
         let name = snapshot_name(&target.prefix, unix_now()?, u32::from_le_bytes(random()?))?;
         let owned = target.clone();
         self.pools
-            .run(target.pool(), move |storage| storage.prepare(&owned, name))
+            .run(target.pool(), Urgency::Lock, move |storage| {
+                storage.prepare(&owned, name)
+            })
             .await
     }
 
@@ -204,7 +208,7 @@ impl Core {
             let started = Instant::now();
             storage.take(&plan, &properties).map(|taken| (taken, started.elapsed()))
         };
-        let (taken, took) = self.pools.run(target.pool(), work).await?;
+        let (taken, took) = self.pools.run(target.pool(), Urgency::Lock, work).await?;
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         Ok(Cut {
             name,

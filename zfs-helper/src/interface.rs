@@ -9,11 +9,10 @@ use mariasnap_dbus::{Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot,
 use tokio::sync::Semaphore;
 use zbus::message::Header;
 
-use crate::audit::Entry;
+use crate::activity::Activity;
+use crate::audit::{Audited, Call};
 use crate::caller::{Caller, PeerProcess};
 use crate::core::Core;
-use crate::lifecycle::Busy;
-use crate::places::{Place, Places};
 
 /// Requests from the bus whose callers it is being asked about.
 const MAX_UNNAMED: usize = 64;
@@ -28,47 +27,38 @@ enum WayIn {
     Peer(Arc<PeerProcess>),
     /// Requests under way have places, so that nobody fills the helper with questions that wait for an administrator. (A
     /// peer connection is bounded where it is read.)
-    Bus(Places, Semaphore),
-}
-
-/// A request's caller, and the fact that it is under way.
-struct Call {
-    caller: Caller,
-    started: Instant,
-    _busy: Busy,
-    _place: Option<Place>,
+    Bus(Arc<Activity>, Semaphore),
 }
 
 impl SnapshotHelper {
     pub(crate) fn for_peer(core: Arc<Core>, process: Arc<PeerProcess>) -> Self {
-        Self {
-            core,
-            way_in: WayIn::Peer(process),
-        }
+        let way_in = WayIn::Peer(process);
+        Self { core, way_in }
     }
 
     pub(crate) fn for_bus(core: Arc<Core>) -> Self {
-        Self {
-            core,
-            way_in: WayIn::Bus(Places::default(), Semaphore::new(MAX_UNNAMED)),
-        }
+        let way_in = WayIn::Bus(Activity::new(), Semaphore::new(MAX_UNNAMED));
+        Self { core, way_in }
     }
 
-    async fn identify(&self, header: &Header<'_>) -> Result<Call, HelperError> {
+    async fn identify(&self, header: &Header<'_>, method: &'static str, target: String) -> Result<Call, HelperError> {
         let (started, _busy) = (Instant::now(), self.core.activity.begin());
-        let (caller, _place) = match &self.way_in {
+        let (mut caller, _place) = match &self.way_in {
             WayIn::Peer(process) => (Caller::peer(process.clone(), header), None),
             WayIn::Bus(places, unnamed) => {
                 let refused = || HelperError::LimitExceeded("too many requests under way".to_owned());
                 let _unnamed = unnamed.try_acquire().map_err(|_| refused())?;
                 let caller = Caller::bus(header, self.core.authority.bus()).await?;
-                let place = places.take(caller.uid);
-                let place = place.ok_or_else(refused)?;
+                let place = places.begin_for(caller.uid).ok_or_else(refused)?;
                 (caller, Some(place))
             }
         };
+        // Nobody is asked for a password over each target in turn.
+        caller.interactive &= method != "ListTargets";
         Ok(Call {
             caller,
+            method,
+            target,
             started,
             _busy,
             _place,
@@ -76,27 +66,17 @@ impl SnapshotHelper {
     }
 }
 
-impl Call {
-    fn log<'a>(&'a self, method: &'static str, target: &'a str) -> Entry<'a> {
-        Entry {
-            caller: &self.caller,
-            method,
-            target,
-            started: self.started,
-        }
-    }
-}
-
 /// Runs a method for a caller who has been named and counted, and logs it.
 macro_rules! answer {
     ($self:ident, $header:ident, $method:literal, $target:expr, $caller:ident => $work:expr) => {{
-        let call = $self.identify(&$header).await?;
+        let call = $self.identify(&$header, $method, $target.to_owned()).await?;
         let $caller = &call.caller;
         let result = match $self.core.admit($caller) {
             Ok(()) => $work.await,
             Err(error) => Err(error),
         };
-        call.log($method, $target).close(result)
+        drop(call.entry(&result));
+        result
     }};
 }
 
@@ -104,14 +84,7 @@ macro_rules! answer {
 impl SnapshotHelper {
     #[zbus(out_args("targets"))]
     async fn list_targets(&self, #[zbus(header)] header: Header<'_>) -> Result<Vec<Target>, HelperError> {
-        let mut call = self.identify(&header).await?;
-        // Nobody is asked for a password over each target in turn.
-        call.caller.interactive = false;
-        let result = match self.core.admit(&call.caller) {
-            Ok(()) => self.core.list_targets(&call.caller).await,
-            Err(error) => Err(error),
-        };
-        call.log("ListTargets", "").close(result)
+        answer!(self, header, "ListTargets", "", caller => self.core.list_targets(caller))
     }
 
     #[zbus(out_args("ticket", "name"))]
@@ -125,7 +98,7 @@ impl SnapshotHelper {
 
     async fn sync_pool(&self, #[zbus(header)] header: Header<'_>, ticket: &str) -> Result<(), HelperError> {
         let target = self.core.target_of(ticket);
-        answer!(self, header, "SyncPool", &target, caller => self.core.sync_pool(caller, ticket))
+        answer!(self, header, "SyncPool", target, caller => self.core.sync_pool(caller, ticket))
     }
 
     #[zbus(out_args("cut"))]
@@ -134,11 +107,17 @@ impl SnapshotHelper {
         #[zbus(header)] header: Header<'_>,
         ticket: &str,
         properties: BTreeMap<String, String>,
-    ) -> Result<Cut, HelperError> {
-        let call = self.identify(&header).await?;
+    ) -> Result<Audited<Cut>, Audited<HelperError>> {
         let target = self.core.target_of(ticket);
-        let result = self.core.take(&call.caller, ticket, properties).await;
-        call.log("TakeSnapshot", &target).close(result)
+        let (result, entry) = match self.identify(&header, "TakeSnapshot", target).await {
+            Ok(call) => {
+                let result = self.core.take(&call.caller, ticket, properties).await;
+                let entry = call.entry(&result);
+                (result, entry)
+            }
+            Err(error) => (Err(error), None),
+        };
+        Audited::split(result, entry)
     }
 
     #[zbus(out_args("cut"))]

@@ -5,6 +5,7 @@
 
 #![deny(unsafe_code)]
 
+mod activity;
 pub mod args;
 mod audit;
 mod authority;
@@ -14,12 +15,9 @@ pub mod config;
 mod core;
 mod date;
 mod interface;
-mod lifecycle;
 pub mod log;
 pub mod lzc;
 mod peer;
-mod places;
-
 pub mod pools;
 pub mod privilege;
 mod properties;

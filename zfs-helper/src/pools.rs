@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::fmt::Display;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -15,8 +17,8 @@ use std::time::{Duration, Instant};
 use mariasnap_dbus::HelperError;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::activity::Activity;
 use crate::config::Settings;
-use crate::lifecycle::Activity;
 use crate::storage::Storage;
 
 /// Requests that wait for one pool; more are refused.
@@ -38,27 +40,29 @@ struct Queue {
     turn: Arc<Semaphore>,
 }
 
-/// A pool's thread couldn't start.
-#[derive(Debug, thiserror::Error)]
-#[error("can't start the thread of pool {pool}: {why}")]
-pub struct PoolError {
-    pool: String,
-    why: String,
+/// What waits for a piece of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// A database may be locked meanwhile.
+    Lock,
+    /// Nothing: it queues one after the other.
+    Nothing,
 }
 
 impl Pools {
     /// Starts a thread for each pool of `settings`. `open` runs on it, to set its capabilities and open storage;
     /// any failure is returned. A caller waits `patience` for an answer.
-    pub fn start<S, E>(settings: &Settings, patience: Duration, open: fn() -> Result<S, E>) -> Result<Self, PoolError>
+    pub fn start<S, E>(settings: &Settings, patience: Duration, open: fn() -> Result<S, E>) -> io::Result<Self>
     where
         S: Storage + 'static,
-        E: std::fmt::Display + 'static,
+        E: Display + 'static,
     {
         let mut queues = BTreeMap::new();
         for target in settings.targets().values() {
             if let Entry::Vacant(vacant) = queues.entry(target.pool().to_owned()) {
-                let pool = vacant.key().clone();
-                let jobs = start(&pool, open).map_err(|why| PoolError { pool, why })?;
+                let pool = vacant.key();
+                let failed = |error| io::Error::other(format!("can't start the thread of pool {pool}: {error}"));
+                let jobs = start(pool, open).map_err(failed)?;
                 let turn = Arc::new(Semaphore::new(1));
                 vacant.insert(Queue { jobs, turn });
             }
@@ -73,52 +77,27 @@ impl Pools {
 
     /// Has the pool's thread do `work`. Past the patience the answer is `Busy` if the work hadn't begun and never
     /// will, else `OutcomeUnknown`.
-    pub(crate) async fn run<T, F>(&self, pool: &str, work: F) -> Result<T, HelperError>
+    pub(crate) async fn run<T, F>(&self, pool: &str, urgency: Urgency, work: F) -> Result<T, HelperError>
     where
         T: Send + 'static,
         F: FnOnce(&mut dyn Storage) -> Result<T, HelperError> + Send + 'static,
     {
-        self.run_within(self.patience, pool, work).await
-    }
-
-    /// The same for work that no database waits for: it queues one after the other.
-    pub(crate) async fn run_in_turn<T, F>(&self, pool: &str, work: F) -> Result<T, HelperError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut dyn Storage) -> Result<T, HelperError> + Send + 'static,
-    {
-        let since = Instant::now();
-        let turn = self.queue(pool)?.turn.clone().acquire_owned();
-        let turn = tokio::time::timeout(self.patience, turn)
-            .await
-            .ok()
-            .and_then(Result::ok);
-        let turn = turn.ok_or_else(|| busy(pool, "is busy with other requests"))?;
-        let work = move |storage: &mut dyn Storage| {
-            let _turn = turn;
-            work(storage)
+        let no_thread = || HelperError::Misconfigured(format!("pool {pool} has no thread"));
+        let queue = self.queues.get(pool).ok_or_else(no_thread)?;
+        let (since, under_way) = (Instant::now(), self.activity.begin());
+        let turn = match urgency {
+            Urgency::Lock => None,
+            Urgency::Nothing => {
+                let turn = tokio::time::timeout(self.patience, queue.turn.clone().acquire_owned()).await;
+                let turn = turn.ok().and_then(Result::ok);
+                Some(turn.ok_or_else(|| busy(pool, "is busy with other requests"))?)
+            }
         };
-        let left = self.patience.saturating_sub(since.elapsed());
-        self.run_within(left, pool, work).await
-    }
-
-    fn queue(&self, pool: &str) -> Result<&Queue, HelperError> {
-        let none = || HelperError::Misconfigured(format!("pool {pool} has no thread"));
-        self.queues.get(pool).ok_or_else(none)
-    }
-
-    async fn run_within<T, F>(&self, patience: Duration, pool: &str, work: F) -> Result<T, HelperError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut dyn Storage) -> Result<T, HelperError> + Send + 'static,
-    {
-        let queue = self.queue(pool)?;
-        let under_way = self.activity.begin();
         let (answer, answered) = oneshot::channel();
         let claimed = Arc::new(AtomicBool::new(false));
         let claim = claimed.clone();
         let job: Job = Box::new(move |storage| {
-            let _under_way = under_way;
+            let _until_done = (under_way, turn);
             if !claim.swap(true, Ordering::AcqRel) && answer.send(work(storage)).is_err() {
                 tracing::warn!("a request was done after its caller had stopped waiting");
             }
@@ -127,11 +106,12 @@ impl Pools {
             .jobs
             .try_send(job)
             .map_err(|_| busy(pool, "has too many requests waiting"))?;
-        match tokio::time::timeout(patience, answered).await {
+        let left = self.patience.saturating_sub(since.elapsed());
+        match tokio::time::timeout(left, answered).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(HelperError::OutcomeUnknown(format!("pool {pool}: its thread ended"))),
             Err(_) if claimed.swap(true, Ordering::AcqRel) => {
-                let waited = patience.as_secs();
+                let waited = self.patience.as_secs();
                 Err(HelperError::OutcomeUnknown(format!(
                     "pool {pool} hasn't answered for {waited} s"
                 )))
@@ -145,10 +125,10 @@ fn busy(pool: &str, why: &str) -> HelperError {
     HelperError::Busy(format!("pool {pool} {why}"))
 }
 
-fn start<S, E>(pool: &str, open: fn() -> Result<S, E>) -> Result<SyncSender<Job>, String>
+fn start<S, E>(pool: &str, open: fn() -> Result<S, E>) -> io::Result<SyncSender<Job>>
 where
     S: Storage + 'static,
-    E: std::fmt::Display + 'static,
+    E: Display + 'static,
 {
     let (queue, jobs) = mpsc::sync_channel::<Job>(MAX_QUEUED);
     let (ready, opened) = mpsc::channel();
@@ -162,11 +142,9 @@ where
         Err(error) => drop(ready.send(Err(error.to_string()))),
     };
     let name = format!("zfs {pool}").chars().take(15).collect();
-    thread::Builder::new()
-        .name(name)
-        .spawn(body)
-        .map_err(|error| error.to_string())?;
-    opened.recv().map_err(|error| error.to_string())??;
+    thread::Builder::new().name(name).spawn(body)?;
+    let opened = opened.recv().map_err(io::Error::other)?;
+    opened.map_err(io::Error::other)?;
     Ok(queue)
 }
 

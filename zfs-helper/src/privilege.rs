@@ -5,42 +5,19 @@ use std::io;
 
 use caps::{CapSet, Capability, CapsHashSet};
 
-/// Why a thread couldn't be brought down to its capabilities. The helper must not run then.
-#[derive(Debug, thiserror::Error)]
-pub enum PrivilegeError {
-    /// The kernel refused.
-    #[error("can't set this thread's {set:?} capabilities to {wanted:?}: {source}")]
-    Refused {
-        /// Which set.
-        set: CapSet,
-        /// What it should have been.
-        wanted: CapsHashSet,
-        /// The kernel's word.
-        source: io::Error,
-    },
-    /// Reading back showed others.
-    #[error("this thread's {set:?} capabilities are {found:?} and should be {wanted:?}")]
-    NotInForce {
-        /// Which set.
-        set: CapSet,
-        /// What it is.
-        found: CapsHashSet,
-        /// What it should have been.
-        wanted: CapsHashSet,
-    },
-}
-
 /// Leaves the calling thread with CAP_SYS_ADMIN alone. A program that it ran as root would have it too: it runs none.
-pub fn keep_only_sys_admin() -> Result<(), PrivilegeError> {
+/// After an error the helper must not run.
+pub fn keep_only_sys_admin() -> io::Result<()> {
     restrict(&CapsHashSet::from([Capability::CAP_SYS_ADMIN]))
 }
 
-/// Leaves the calling thread, and every thread it starts from then on, without any capability.
-pub fn drop_all() -> Result<(), PrivilegeError> {
+/// Leaves the calling thread, and every thread it starts from then on, without any capability. After an error the
+/// helper must not run.
+pub fn drop_all() -> io::Result<()> {
     restrict(&CapsHashSet::new())
 }
 
-fn restrict(kept: &CapsHashSet) -> Result<(), PrivilegeError> {
+fn restrict(kept: &CapsHashSet) -> io::Result<()> {
     let none = CapsHashSet::new();
     // Effective first: a permitted set smaller than it is refused.
     for (set, wanted) in [
@@ -48,16 +25,12 @@ fn restrict(kept: &CapsHashSet) -> Result<(), PrivilegeError> {
         (CapSet::Permitted, kept),
         (CapSet::Inheritable, &none),
     ] {
-        let refused = |error: caps::errors::CapsError| PrivilegeError::Refused {
-            set,
-            wanted: wanted.clone(),
-            source: io::Error::other(error),
-        };
+        let failed = |why: String| io::Error::other(format!("this thread's {set:?} capabilities: {why}"));
+        let refused = |error: caps::errors::CapsError| failed(format!("can't be set to {wanted:?}: {error}"));
         caps::set(None, set, wanted).map_err(refused)?;
         let found = caps::read(None, set).map_err(refused)?;
         if found != *wanted {
-            let wanted = wanted.clone();
-            return Err(PrivilegeError::NotInForce { set, found, wanted });
+            return Err(failed(format!("are {found:?} and should be {wanted:?}")));
         }
     }
     Ok(())
@@ -75,6 +48,7 @@ mod tests {
             assert!(child.join().unwrap().is_empty());
             keep_only_sys_admin()
         });
-        assert!(matches!(outcome.join().unwrap(), Err(PrivilegeError::Refused { .. })));
+        let refused = outcome.join().unwrap().unwrap_err().to_string();
+        assert!(refused.contains("can't be set"), "{refused}");
     }
 }

@@ -6,24 +6,21 @@ use std::collections::BTreeMap;
 use mariasnap_dbus::properties::{ID, MEMBERS, NAMESPACE, RESERVED, STATE, STATE_UNPROVEN, TARGET};
 use mariasnap_dbus::{HelperError, PropertyKey, TargetName, limits};
 
+use crate::request::invalid;
 use crate::storage::Properties;
 
 /// Checks a client's properties and puts the namespace before their keys. Refusals never echo a value.
 pub(crate) fn from_client(sent: BTreeMap<String, String>) -> Result<Properties, HelperError> {
-    if sent.len() > limits::MAX_PROPERTIES {
-        let text = format!(
-            "{} properties, at most {} are allowed",
-            sent.len(),
-            limits::MAX_PROPERTIES
-        );
-        return Err(HelperError::InvalidArgument(text));
+    let (count, most) = (sent.len(), limits::MAX_PROPERTIES);
+    if count > most {
+        return Err(invalid(format!("{count} properties, at most {most} are allowed")));
     }
     sent.into_iter().map(|(key, value)| entry(&key, value)).collect()
 }
 
 fn entry(key: &str, value: String) -> Result<(String, String), HelperError> {
-    let key = PropertyKey::parse(key).map_err(|error| HelperError::InvalidArgument(error.to_string()))?;
-    let refused = |why: &str| Err(HelperError::InvalidArgument(format!("property {key} {why}")));
+    let key = PropertyKey::parse(key).map_err(invalid)?;
+    let refused = |why: &str| Err(invalid(format!("property {key} {why}")));
     if RESERVED.contains(&key.as_str()) {
         return refused("is set by the helper alone");
     }

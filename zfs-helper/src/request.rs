@@ -13,35 +13,26 @@ pub(crate) fn ours(target: &Target, name: &str) -> Result<SnapshotName, HelperEr
     let parsed = SnapshotName::parse(name).map_err(invalid)?;
     match name.strip_prefix(target.prefix.as_str()) {
         Some(rest) if rest.starts_with('-') => Ok(parsed),
-        _ => Err(HelperError::InvalidArgument(format!(
-            "{name} doesn't start with {}-",
-            target.prefix
-        ))),
+        _ => Err(invalid(format!("{name} doesn't start with {}-", target.prefix))),
     }
 }
 
 /// The names of a destroy request, joined for polkit; each well-formed and there once.
 pub(crate) fn destroy_names(requests: &[DestroyRequest]) -> Result<String, HelperError> {
-    if requests.is_empty() || requests.len() > limits::MAX_DESTROY {
-        let text = format!("{} snapshots; 1 to {} are allowed", requests.len(), limits::MAX_DESTROY);
-        return Err(HelperError::InvalidArgument(text));
+    let (count, most) = (requests.len(), limits::MAX_DESTROY);
+    if !(1..=most).contains(&count) {
+        return Err(invalid(format!("{count} snapshots; 1 to {most} are allowed")));
     }
-    let parsed: Result<BTreeSet<_>, _> = requests
-        .iter()
-        .map(|request| SnapshotName::parse(&request.name))
-        .collect();
-    if parsed.map_err(invalid)?.len() < requests.len() {
-        return Err(HelperError::InvalidArgument("a snapshot is named twice".to_owned()));
+    let names: Vec<&str> = requests.iter().map(|request| request.name.as_str()).collect();
+    let parsed: Result<BTreeSet<_>, _> = names.iter().map(|name| SnapshotName::parse(name)).collect();
+    if parsed.map_err(invalid)?.len() < count {
+        return Err(invalid("a snapshot is named twice"));
     }
-    Ok(requests
-        .iter()
-        .map(|request| request.name.as_str())
-        .collect::<Vec<_>>()
-        .join(","))
+    Ok(names.join(","))
 }
 
-pub(crate) fn invalid(error: mariasnap_dbus::IdError) -> HelperError {
-    HelperError::InvalidArgument(error.to_string())
+pub(crate) fn invalid(why: impl ToString) -> HelperError {
+    HelperError::InvalidArgument(why.to_string())
 }
 
 pub(crate) fn on_wire(target: &Target) -> mariasnap_dbus::Target {

@@ -11,11 +11,11 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use zbus::fdo::RequestNameFlags;
 
+use crate::activity::Activity;
 use crate::authority::Authority;
 use crate::config::Settings;
 use crate::core::{Core, locked};
 use crate::interface::SnapshotHelper;
-use crate::lifecycle::Activity;
 use crate::pools::Pools;
 use crate::rate::RateLimit;
 use crate::ticket::Tickets;
@@ -76,9 +76,6 @@ pub enum ServeError {
     /// The system bus can't be used; without it polkit can't be asked.
     #[error("system bus: {0}")]
     Bus(#[from] zbus::Error),
-    /// The bus ended the connection.
-    #[error("the system bus closed the connection")]
-    BusGone,
     /// A socket or a signal couldn't be set up, or systemd not be told.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -108,35 +105,28 @@ pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
         rate: Mutex::new(RateLimit::new(limits.burst, limits.per_second)),
         ticket_lifetime: limits.ticket,
     });
-    let accepting = match wiring.listener {
-        Some(listener) => {
-            listener.set_nonblocking(true)?;
-            let listener = tokio::net::UnixListener::from_std(listener)?;
-            Some(tokio::spawn(crate::peer::accept(
-                core.clone(),
-                listener,
-                limits.handshake,
-            )))
-        }
-        None => None,
-    };
+    let mut accepting = tokio::task::JoinSet::new();
+    if let Some(listener) = wiring.listener {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::UnixListener::from_std(listener)?;
+        accepting.spawn(crate::peer::accept(core.clone(), listener, limits.handshake));
+    }
     bus.object_server()
         .at(OBJECT_PATH, SnapshotHelper::for_bus(core.clone()))
         .await?;
     bus.request_name_with_flags(BUS_NAME, RequestNameFlags::DO_NOT_QUEUE)
         .await?;
     sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("serving")])?;
+    let gone = || ServeError::Io(std::io::Error::other("the system bus closed the connection"));
     tokio::select! {
         () = idle(&core, limits.idle) => {}
         _ = stop.recv() => {}
-        () = bus.closed() => return Err(ServeError::BusGone),
-        () = questions.closed() => return Err(ServeError::BusGone),
+        () = bus.closed() => return Err(gone()),
+        () = questions.closed() => return Err(gone()),
     }
     // No await since `idle` returned: nothing can have been accepted in between. Later connections wait in systemd's
     // socket and start the helper anew.
-    if let Some(accepting) = accepting {
-        accepting.abort();
-    }
+    accepting.abort_all();
     leave(&core, bus, limits.drain).await
 }
 

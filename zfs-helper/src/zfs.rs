@@ -33,6 +33,17 @@ impl Zfs {
         Lzc::open().map(|lzc| Self { lzc })
     }
 
+    fn query(&self, pool: &str, program: &str, arguments: &Map) -> Result<Map, HelperError> {
+        let answer = self.lzc.query(pool, program, arguments);
+        answer.map_err(|error| refused(&error))
+    }
+
+    /// A program that changes things may have stopped midway, for want of memory or time as well, and isn't rolled back.
+    fn transact(&self, pool: &str, program: &str, arguments: &Map) -> Result<Map, HelperError> {
+        let answer = self.lzc.transact(pool, program, arguments);
+        answer.map_err(|error| HelperError::OutcomeUnknown(error.to_string()))
+    }
+
     /// The target's datasets as they are now, sorted, so that all agree on which is the first.
     fn datasets(&self, target: &Target) -> Result<(Vec<Dataset>, Map), HelperError> {
         let configured: Map = target
@@ -41,19 +52,11 @@ impl Zfs {
             .map(|d| (d.name.as_str(), Value::Bool(d.children)))
             .collect();
         let arguments = Map::default().with("datasets", Value::Map(configured));
-        let answer = self
-            .lzc
-            .query(target.pool(), DATASETS, &arguments)
-            .map_err(|e| refused(&e))?;
-        let missing = answer
-            .map("missing")
-            .map(|map| map.0.keys().cloned().collect::<Vec<_>>())
-            .unwrap_or_default();
-        if !missing.is_empty() {
-            return Err(HelperError::Misconfigured(format!(
-                "no such dataset: {}",
-                missing.join(", ")
-            )));
+        let answer = self.query(target.pool(), DATASETS, &arguments)?;
+        if let Some(missing) = answer.map("missing").filter(|missing| !missing.0.is_empty()) {
+            let names: Vec<&str> = missing.0.keys().map(String::as_str).collect();
+            let text = format!("no such dataset: {}", names.join(", "));
+            return Err(HelperError::Misconfigured(text));
         }
         let found = answer.map("found").cloned().unwrap_or_default();
         let parsed: Result<Vec<_>, _> = found.0.keys().map(|name| Dataset::parse(name)).collect();
@@ -78,15 +81,13 @@ impl Storage for Zfs {
         limits::check(&datasets, &limits)?;
         let pool = target.pool().to_owned();
         let plan = Plan { pool, datasets, name };
-        match plan
-            .snapshots()
-            .into_iter()
-            .find(|full| full.len() > MAX_ZFS_NAME_BYTES)
-        {
-            Some(full) => Err(HelperError::Misconfigured(format!(
-                "{full} is over {MAX_ZFS_NAME_BYTES} bytes"
-            ))),
+        let is_long = |full: &String| full.len() > MAX_ZFS_NAME_BYTES;
+        match plan.snapshots().into_iter().find(is_long) {
             None => Ok(plan),
+            Some(full) => {
+                let text = format!("{full} is over {MAX_ZFS_NAME_BYTES} bytes");
+                Err(HelperError::Misconfigured(text))
+            }
         }
     }
 
@@ -96,17 +97,14 @@ impl Storage for Zfs {
 
     fn take(&mut self, plan: &Plan, properties: &Properties) -> Result<Taken, HelperError> {
         let snapshots = plan.snapshots();
-        self.lzc
-            .snapshot(&snapshots, &text_map(properties))
-            .map_err(|error| refused(&error))?;
+        let taken = self.lzc.snapshot(&snapshots, &text_map(properties));
+        taken.map_err(|error| refused(&error))?;
         // From here on the snapshot exists, whatever becomes of the reading.
         let lost = |why: &str| HelperError::OutcomeUnknown(format!("{} was taken, but: {why}", plan.name));
         let first = snapshots.first().ok_or_else(|| lost("the plan is empty"))?;
         let arguments = Map::default().with("snapshot", first.as_str().into());
-        let answer = self
-            .lzc
-            .query(&plan.pool, IDENTIFY, &arguments)
-            .map_err(|error| lost(&error.to_string()))?;
+        let answer = self.lzc.query(&plan.pool, IDENTIFY, &arguments);
+        let answer = answer.map_err(|error| lost(&error.to_string()))?;
         match (answer.unsigned("guid"), answer.unsigned("createtxg")) {
             (Some(guid), Some(createtxg)) => Ok(Taken { guid, createtxg }),
             _ => Err(lost("it has no guid")),
@@ -120,10 +118,7 @@ impl Storage for Zfs {
             .with("guid", Value::Int(confirmation.guid.cast_signed()))
             .with("not_before", Value::Int(confirmation.not_before.cast_signed()))
             .with("properties", Value::Map(text_map(&confirmation.properties)));
-        let answer = self
-            .lzc
-            .transact(target.pool(), CONFIRM, &arguments)
-            .map_err(|error| stopped(&error))?;
+        let answer = self.transact(target.pool(), CONFIRM, &arguments)?;
         let at = answer.text("at").unwrap_or_default();
         let failed = |errno| format!("can't set properties on {at}: error {errno}");
         match (answer.text("refused"), answer.int("failed"), answer.int("midway")) {
@@ -136,11 +131,7 @@ impl Storage for Zfs {
 
     fn list(&mut self, target: &Target) -> Result<Vec<Snapshot>, HelperError> {
         let arguments = self.arguments(target)?;
-        let answer = self
-            .lzc
-            .query(target.pool(), LIST, &arguments)
-            .map_err(|error| refused(&error))?;
-        listing::grouped(answer)
+        listing::grouped(self.query(target.pool(), LIST, &arguments)?)
     }
 
     fn destroy(&mut self, target: &Target, requests: &[DestroyRequest]) -> Result<Vec<DestroyOutcome>, HelperError> {
@@ -153,10 +144,7 @@ impl Storage for Zfs {
             .with("names", Value::Texts(requests.iter().map(|r| r.name.clone()).collect()))
             .with("guids", Value::Map(guids))
             .with("min_keep", Value::Int(target.min_keep.into()));
-        let answer = self
-            .lzc
-            .transact(target.pool(), DESTROY, &arguments)
-            .map_err(|error| stopped(&error))?;
+        let answer = self.transact(target.pool(), DESTROY, &arguments)?;
         let told = |request: &DestroyRequest| {
             let found = answer.map(&request.name);
             let text = |key| found.and_then(|map| map.text(key)).map(str::to_owned);
@@ -171,16 +159,8 @@ impl Storage for Zfs {
 }
 
 fn text_map(texts: &BTreeMap<String, String>) -> Map {
-    texts
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str().into()))
-        .collect()
-}
-
-/// What an error of a program that changes things means: it may have stopped midway, for want of memory or time as
-/// well, and isn't rolled back.
-fn stopped(error: &LzcError) -> HelperError {
-    HelperError::OutcomeUnknown(error.to_string())
+    let entry = |(key, value): (&String, &String)| (key.clone(), value.as_str().into());
+    texts.iter().map(entry).collect()
 }
 
 /// What an errno of libzfs_core means to the client.

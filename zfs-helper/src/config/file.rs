@@ -13,7 +13,6 @@ const MAX_BYTES: u64 = 256 * 1024;
 /// Reads and checks the configuration in `path`. Refuses a file or a directory that `owner` doesn't own or that
 /// its group or others may write; looks at what it opened, so that nothing can be exchanged in between.
 pub fn read(path: &Path, owner: u32) -> Result<Settings, ConfigError> {
-    let shown = path.display().to_string();
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -21,12 +20,13 @@ pub fn read(path: &Path, owner: u32) -> Result<Settings, ConfigError> {
     open(directory, |meta| check(meta, meta.is_dir(), "a directory", owner))?;
     let file = open(path, |meta| check(meta, meta.is_file(), "a regular file", owner))?;
     let mut text = String::new();
-    let source = match file.take(MAX_BYTES + 1).read_to_string(&mut text) {
-        Ok(_) if text.len() as u64 > MAX_BYTES => return Err(unsafe_file(path, format!("is over {MAX_BYTES} bytes"))),
-        Ok(_) => return parse(&shown, &text),
-        Err(source) => source,
-    };
-    Err(ConfigError::Read { path: shown, source })
+    file.take(MAX_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| unreadable(path, &error))?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(refused(path, format!("is over {MAX_BYTES} bytes")));
+    }
+    parse(&path.display().to_string(), &text)
 }
 
 fn open(path: &Path, verdict: impl Fn(&Metadata) -> Result<(), String>) -> Result<File, ConfigError> {
@@ -34,11 +34,8 @@ fn open(path: &Path, verdict: impl Fn(&Metadata) -> Result<(), String>) -> Resul
     let flags = nix::fcntl::OFlag::O_NONBLOCK | nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NOCTTY;
     let opened = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
     let found = opened.and_then(|file| file.metadata().map(|meta| (file, meta)));
-    let (file, meta) = found.map_err(|source| ConfigError::Read {
-        path: path.display().to_string(),
-        source,
-    })?;
-    verdict(&meta).map_err(|why| unsafe_file(path, why))?;
+    let (file, meta) = found.map_err(|error| unreadable(path, &error))?;
+    verdict(&meta).map_err(|why| refused(path, why))?;
     Ok(file)
 }
 
@@ -55,11 +52,14 @@ fn check(meta: &Metadata, right_kind: bool, kind: &str, owner: u32) -> Result<()
     Ok(())
 }
 
-fn unsafe_file(path: &Path, why: String) -> ConfigError {
-    ConfigError::Unsafe {
-        path: path.display().to_string(),
-        why,
-    }
+fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
+    let hint = "\"mariasnap setup\" writes it, man mariasnap-zfs-helper.toml describes it";
+    refused(path, format!("{error}; {hint}"))
+}
+
+fn refused(path: &Path, why: String) -> ConfigError {
+    let path = path.display().to_string();
+    ConfigError { path, why }
 }
 
 #[cfg(test)]
@@ -78,6 +78,10 @@ mod tests {
         (directory, path, owner)
     }
 
+    fn refusal(path: &Path, owner: u32) -> String {
+        read(path, owner).unwrap_err().to_string()
+    }
+
     #[test]
     fn a_private_file_is_read() {
         let (_directory, path, owner) = written(0o644, GOOD);
@@ -88,21 +92,23 @@ mod tests {
     fn what_others_could_write_is_refused() {
         for mode in [0o664, 0o646] {
             let (_directory, path, owner) = written(mode, GOOD);
-            assert!(matches!(read(&path, owner), Err(ConfigError::Unsafe { .. })));
+            assert!(refusal(&path, owner).contains("chmod go-w"));
         }
         let (directory, path, owner) = written(0o644, GOOD);
-        assert!(matches!(read(&path, owner + 1), Err(ConfigError::Unsafe { .. })));
+        assert!(refusal(&path, owner + 1).contains("must belong to"));
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(read(&path, owner), Err(ConfigError::Unsafe { .. })));
+        assert!(refusal(&path, owner).contains("chmod go-w"));
     }
 
     #[test]
     fn only_a_regular_file_of_bounded_size_is_read() {
         let (directory, path, owner) = written(0o644, &"#".repeat(300_000));
-        assert!(matches!(read(&path, owner), Err(ConfigError::Unsafe { .. })));
-        assert!(read(directory.path(), owner).is_err());
+        assert!(refusal(&path, owner).contains("is over"));
+        let inner = directory.path().join("inner");
+        std::fs::create_dir(&inner).unwrap();
+        assert!(refusal(&inner, owner).contains("not a regular file"));
         let link = directory.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert!(matches!(read(&link, owner), Err(ConfigError::Read { .. })));
+        assert!(refusal(&link, owner).contains("symbolic links"));
     }
 }

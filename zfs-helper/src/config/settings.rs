@@ -6,12 +6,12 @@ use std::fmt;
 
 use mariasnap_dbus::{Dataset, Prefix, TargetName};
 
-use super::raw::{Raw, RawDataset, RawTarget};
+use super::raw::Raw;
 
 /// Most targets, and most datasets in one.
 const MAX_ENTRIES: usize = 64;
-
-type Refusal = (String, String);
+const DEFAULT_PREFIX: &str = "mariasnap";
+const DEFAULT_MIN_KEEP: u32 = 1;
 
 /// A configuration in which every value is known to be good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +33,13 @@ pub struct Target {
 }
 
 /// One dataset of a [`Target`].
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TargetDataset {
     /// Full name.
     pub name: Dataset,
     /// Whether all its descendants belong to the target too.
+    #[serde(default)]
     pub children: bool,
 }
 
@@ -47,19 +49,24 @@ impl Settings {
         &self.targets
     }
 
-    pub(super) fn check(raw: Raw) -> Result<Self, Refusal> {
+    pub(super) fn check(raw: Raw) -> Result<Self, String> {
         bounded("targets", raw.targets.len())?;
         let mut targets: BTreeMap<TargetName, Target> = BTreeMap::new();
         for (name, raw) in raw.targets {
-            let key = format!("targets.{name}");
-            let name = TargetName::parse(&name).map_err(|error| (key.clone(), error.to_string()))?;
-            let target = Target::check(&key, name, raw)?;
+            let default = || Prefix::parse(DEFAULT_PREFIX).map_err(|error| error.to_string());
+            let mut target = Target {
+                name,
+                datasets: raw.datasets,
+                prefix: raw.prefix.map_or_else(default, Ok)?,
+                min_keep: raw.min_keep.unwrap_or(DEFAULT_MIN_KEEP),
+            };
+            target.datasets.sort();
+            target.check()?;
             if let Some(other) = targets.values().find(|other| other.clashes_with(&target)) {
-                let why = format!(
-                    "shares a dataset and the prefix with target {}; give it another prefix",
-                    other.name
-                );
-                return Err((key, why));
+                return Err(format!(
+                    "targets.{}: shares a dataset and the prefix with target {}; give it another prefix",
+                    target.name, other.name
+                ));
             }
             targets.insert(target.name.clone(), target);
         }
@@ -79,55 +86,33 @@ impl Target {
         self.datasets.iter().map(shown).collect::<Vec<_>>().join(",")
     }
 
-    fn check(key: &str, name: TargetName, raw: RawTarget) -> Result<Self, Refusal> {
-        let at = |what: &str| format!("{key}.{what}");
-        bounded(&at("datasets"), raw.datasets.len())?;
-        let prefix = Prefix::parse(&raw.prefix).map_err(|error| (at("prefix"), error.to_string()))?;
-        let parsed: Result<Vec<_>, _> = raw.datasets.into_iter().map(TargetDataset::check).collect();
-        let mut datasets = parsed.map_err(|why| (at("datasets"), why))?;
-        datasets.sort();
-        for (index, one) in datasets.iter().enumerate() {
-            for other in &datasets[index + 1..] {
-                if one.name.pool() != other.name.pool() {
-                    let why = format!(
-                        "{} and {} are in different pools: no snapshot can span them",
-                        one.name, other.name
-                    );
-                    return Err((at("datasets"), why));
+    fn check(&self) -> Result<(), String> {
+        let key = format!("targets.{}.datasets", self.name);
+        bounded(&key, self.datasets.len())?;
+        for (index, one) in self.datasets.iter().enumerate() {
+            for other in &self.datasets[index + 1..] {
+                let (first, second) = (&one.name, &other.name);
+                if first.pool() != second.pool() {
+                    let why = "are in different pools: no snapshot can span them";
+                    return Err(format!("{key}: {first} and {second} {why}"));
                 }
-                if one.covers(&other.name) || other.covers(&one.name) {
-                    return Err((
-                        at("datasets"),
-                        format!("{} is named twice, or within {}", other.name, one.name),
-                    ));
+                if one.overlaps(other) {
+                    return Err(format!("{key}: {second} is named twice, or within {first}"));
                 }
             }
         }
-        let min_keep = raw.min_keep;
-        Ok(Self {
-            name,
-            datasets,
-            prefix,
-            min_keep,
-        })
+        Ok(())
     }
 
     fn clashes_with(&self, other: &Self) -> bool {
-        let pairs = || {
-            self.datasets
-                .iter()
-                .flat_map(|one| other.datasets.iter().map(move |two| (one, two)))
-        };
-        let nested = |one: &TargetDataset, two: &TargetDataset| one.covers(&two.name) || two.covers(&one.name);
-        self.prefix == other.prefix && pairs().any(|(one, two)| nested(one, two))
+        let overlaps = |one: &TargetDataset| other.datasets.iter().any(|two| one.overlaps(two));
+        self.prefix == other.prefix && self.datasets.iter().any(overlaps)
     }
 }
 
 impl TargetDataset {
-    fn check(raw: RawDataset) -> Result<Self, String> {
-        let name = Dataset::parse(&raw.name).map_err(|error| error.to_string())?;
-        let children = raw.children;
-        Ok(Self { name, children })
+    fn overlaps(&self, other: &Self) -> bool {
+        self.covers(&other.name) || other.covers(&self.name)
     }
 
     /// Whether the entry stands for `dataset`, as itself or as one of its descendants.
@@ -155,11 +140,11 @@ impl fmt::Display for Settings {
     }
 }
 
-fn bounded(key: &str, count: usize) -> Result<(), Refusal> {
+fn bounded(key: &str, count: usize) -> Result<(), String> {
     match count {
-        0 => Err((key.to_owned(), "has no entry; at least one is needed".to_owned())),
-        count if count > MAX_ENTRIES => Err((key.to_owned(), format!("has {count} entries, at most {MAX_ENTRIES}"))),
-        _ => Ok(()),
+        0 => Err(format!("{key}: has no entry; at least one is needed")),
+        1..=MAX_ENTRIES => Ok(()),
+        _ => Err(format!("{key}: has {count} entries, at most {MAX_ENTRIES}")),
     }
 }
 
@@ -196,15 +181,11 @@ mod tests {
                 "f.toml",
                 "recursive",
             ),
-            ("[targets.'a/b']\ndatasets=[{name='t'}]", "targets.a/b", "character"),
-            (
-                "[targets.a]\ndatasets=[{name='t@s'}]",
-                "targets.a.datasets",
-                "character",
-            ),
+            ("[targets.'a/b']\ndatasets=[{name='t'}]", "targets.'a/b'", "character"),
+            ("[targets.a]\ndatasets=[{name='t@s'}]", "| datasets=", "character"),
             (
                 "[targets.a]\ndatasets=[{name='t'}]\nprefix='a-b'",
-                "targets.a.prefix",
+                "| prefix=",
                 "character",
             ),
             (

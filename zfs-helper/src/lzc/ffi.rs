@@ -20,7 +20,8 @@ macro_rules! library {
 
         impl $name {
             fn open() -> Result<Self, LzcError> {
-                let failed = |source| LzcError::Library { library: $file, package: $package, source };
+                const FAILED: &str = concat!("can't use ", $file, ", which is in Debian's package ", $package);
+                let failed = |error| LzcError::new(FAILED, io::Error::other(error));
                 // SAFETY: the loader looks in the system's own directories (the file name has no slash), and
                 // these libraries' initialisers only set up their own data.
                 let library = unsafe { Library::open(Some($file), RTLD_NOW | RTLD_LOCAL) }.map_err(failed)?;
@@ -95,7 +96,10 @@ impl Lzc {
         // SAFETY: no arguments; returns an errno.
         match unsafe { (core.init)() } {
             0 => Ok(Self { core, nvpair }),
-            errno => Err(LzcError::Device(io::Error::from_raw_os_error(errno))),
+            errno => Err(LzcError::new(
+                "can't open /dev/zfs (is the zfs module loaded?)",
+                io::Error::from_raw_os_error(errno),
+            )),
         }
     }
 
@@ -155,7 +159,7 @@ impl Lzc {
     }
 
     /// Takes `list` over, and makes an error of a call that returned one or listed some.
-    fn finish(&self, call: &'static str, code: c_int, list: *mut RawList) -> Result<Map, LzcError> {
+    fn finish(&self, what: &'static str, code: c_int, list: *mut RawList) -> Result<Map, LzcError> {
         let details = NvList::adopt(&self.nvpair, list).map_or(Ok(Map::default()), |list| list.to_map())?;
         let listed = details.0.values().find_map(|value| match value {
             Value::Int(errno) if *errno != 0 => i32::try_from(*errno).ok(),
@@ -165,7 +169,7 @@ impl Lzc {
             (0, None) => Ok(details),
             (0, Some(errno)) | (errno, _) => {
                 let source = io::Error::from_raw_os_error(errno);
-                Err(LzcError::Call { call, source, details })
+                Err(LzcError { what, source, details })
             }
         }
     }

@@ -9,49 +9,29 @@ mod ffi;
 mod nvlist;
 mod value;
 
+use std::io;
+
 pub use ffi::Lzc;
 pub use value::{Map, Value};
 
-/// Why a call into libzfs_core failed.
+/// Why a call into libzfs_core failed, or couldn't be made.
 #[derive(Debug, thiserror::Error)]
-pub enum LzcError {
-    /// The library isn't there, or isn't the one expected.
-    #[error("can't use {library}: {source}; it is in Debian's package {package}")]
-    Library {
-        /// File name of the library.
-        library: &'static str,
-        /// Debian package that has it.
-        package: &'static str,
-        /// What the loader said.
-        source: libloading::Error,
-    },
-    /// `/dev/zfs` couldn't be opened.
-    #[error("can't open /dev/zfs (is the zfs module loaded?): {0}")]
-    Device(std::io::Error),
-    /// An argument can't be expressed in C.
-    #[error("a NUL byte in {0}")]
-    Nul(&'static str),
-    /// An nvlist couldn't be built or read.
-    #[error("nvlist: {0}")]
-    Nvlist(std::io::Error),
-    /// The kernel refused. `details` has its words, or errno by dataset; it can be empty.
-    #[error("{call}: {source}{details}")]
-    Call {
-        /// The function called.
-        call: &'static str,
-        /// Its errno.
-        source: std::io::Error,
-        /// Its error list.
-        details: Map,
-    },
+#[error("{what}: {source}{details}")]
+pub struct LzcError {
+    what: &'static str,
+    source: io::Error,
+    /// The kernel's words, or errno by dataset; it can be empty.
+    details: Map,
 }
 
 impl LzcError {
-    /// The errno of a refused call, else 0.
+    fn new(what: &'static str, source: io::Error) -> Self {
+        let details = Map::default();
+        Self { what, source, details }
+    }
+
+    /// The call's errno, else 0.
     pub fn errno(&self) -> i32 {
-        match self {
-            Self::Call { source, .. } => source.raw_os_error().unwrap_or(0),
-            _ => 0,
-        }
+        self.source.raw_os_error().unwrap_or(0)
     }
 }

@@ -41,7 +41,7 @@ impl<'lib> NvList<'lib> {
         let mut raw = ptr::null_mut();
         // SAFETY: `raw` is a valid place for the new list; flag 0 lets the allocation sleep.
         checked(unsafe { (lib.alloc)(&mut raw, NV_UNIQUE_NAME, 0) })?;
-        let list = Self::adopt(lib, raw).ok_or_else(|| LzcError::Nvlist(io::ErrorKind::OutOfMemory.into()))?;
+        let list = Self::adopt(lib, raw).ok_or_else(|| LzcError::new("nvlist", io::ErrorKind::OutOfMemory.into()))?;
         for (key, value) in &map.0 {
             list.add(key, value)?;
         }
@@ -85,7 +85,7 @@ impl<'lib> NvList<'lib> {
                     .collect::<Result<_, _>>()?;
                 let pointers: Vec<*const c_char> = texts.iter().map(|text| text.as_ptr()).collect();
                 let count = c_uint::try_from(pointers.len())
-                    .map_err(|_| LzcError::Nvlist(io::ErrorKind::InvalidInput.into()))?;
+                    .map_err(|_| LzcError::new("nvlist", io::ErrorKind::InvalidInput.into()))?;
                 // SAFETY: `pointers` has `count` valid C strings that outlive the call, which copies them.
                 unsafe { (lib.add_string_array)(list, name, pointers.as_ptr(), count) }
             }
@@ -103,7 +103,7 @@ impl<'lib> NvList<'lib> {
 fn read(lib: &Nvpair, list: *mut RawList, depth: usize) -> Result<Map, LzcError> {
     let mut map = Map::default();
     if depth > MAX_DEPTH {
-        return Err(LzcError::Nvlist(io::ErrorKind::InvalidData.into()));
+        return Err(LzcError::new("nvlist", io::ErrorKind::InvalidData.into()));
     }
     // SAFETY: `list` is live, and NULL asks for its first pair.
     let mut pair = unsafe { (lib.next)(list, ptr::null_mut()) };
@@ -157,10 +157,10 @@ fn fetch<T>(mut place: T, get: impl FnOnce(*mut T) -> c_int) -> Result<T, LzcErr
 fn checked(code: c_int) -> Result<(), LzcError> {
     match code {
         0 => Ok(()),
-        code => Err(LzcError::Nvlist(io::Error::from_raw_os_error(code))),
+        code => Err(LzcError::new("nvlist", io::Error::from_raw_os_error(code))),
     }
 }
 
 pub(super) fn c_string(text: &str, what: &'static str) -> Result<CString, LzcError> {
-    CString::new(text).map_err(|_| LzcError::Nul(what))
+    CString::new(text).map_err(|error| LzcError::new(what, error.into()))
 }

@@ -1,5 +1,5 @@
-//! A unix socket as zbus reads it, with bounds: on a message's length, before anything is allocated for it, and on
-//! the requests not yet answered. Only calls that expect an answer are let in, so each one read is one answered.
+//! A unix socket as zbus reads it, with bounds: on the greeting, on a message's length, before anything is allocated for
+//! it, and on the requests not yet answered. Only calls that expect an answer are let in, so each one read is one answered.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -9,127 +9,111 @@ use std::sync::Arc;
 use mariasnap_dbus::limits::MAX_MESSAGE_BYTES;
 use nix::sys::socket::{Shutdown, shutdown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Semaphore;
-use zbus::connection::socket::{ReadHalf, Socket, Split, WriteHalf};
+use zbus::Message;
+use zbus::connection::socket::{BoxedSplit, ReadHalf, Split, WriteHalf};
 use zbus::export::async_trait::async_trait;
 
 /// Requests of one connection that may be unanswered; reading waits then.
 const MAX_UNANSWERED: usize = 4;
+
+/// Longest greeting: the way in by EXTERNAL takes 60 bytes.
+const MAX_GREETING_BYTES: usize = 1024;
 
 /// Length of what every message begins with.
 pub(crate) const HEADER_BYTES: usize = 16;
 const METHOD_CALL: u8 = 1;
 const NO_REPLY_EXPECTED: u8 = 1;
 
-/// Both halves of the socket.
+/// Reads the greeting, then whole messages, one at a time.
 #[derive(Debug)]
-pub(super) struct Stream(Reader, Writer);
-
-/// Reads whole messages, one at a time.
-#[derive(Debug)]
-pub(super) struct Reader {
-    socket: BufReader<OwnedReadHalf>,
-    header: [u8; HEADER_BYTES],
-    header_read: usize,
-    body_left: usize,
+struct Reader {
+    socket: Plain,
     unanswered: Arc<Semaphore>,
+    greeting: usize,
+    last: u8,
 }
 
-/// Writes, and counts whole messages.
+/// Descriptors that come along are closed by the kernel, as plain reads don't take them.
 #[derive(Debug)]
-pub(super) struct Writer {
+struct Plain(BufReader<OwnedReadHalf>);
+
+/// Writes, and counts the answers.
+#[derive(Debug)]
+struct Writer {
     socket: OwnedWriteHalf,
     unanswered: Arc<Semaphore>,
 }
 
-impl Stream {
-    pub(super) fn new(socket: BufReader<OwnedReadHalf>, write: OwnedWriteHalf) -> Self {
-        let unanswered = Arc::new(Semaphore::new(MAX_UNANSWERED));
-        let writer = Writer {
-            socket: write,
-            unanswered: unanswered.clone(),
-        };
-        Self(
-            Reader {
-                socket,
-                header: [0; HEADER_BYTES],
-                header_read: 0,
-                body_left: 0,
-                unanswered,
-            },
-            writer,
-        )
-    }
-}
-
-impl Socket for Stream {
-    type ReadHalf = Reader;
-    type WriteHalf = Writer;
-
-    fn split(self) -> Split<Reader, Writer> {
-        Split::new(self.0, self.1)
-    }
-}
-
-impl Reader {
-    /// Ends both ways, so that an answer that the client doesn't read isn't waited for once nothing comes from it.
-    fn hang_up(&self) {
-        // Refused only if the client has gone altogether.
-        shutdown(self.socket.get_ref().as_ref().as_raw_fd(), Shutdown::Both).ok();
-    }
+/// Both halves of a client's socket.
+pub(super) fn bounded(stream: UnixStream) -> BoxedSplit {
+    let (read, socket) = stream.into_split();
+    let unanswered = Arc::new(Semaphore::new(MAX_UNANSWERED));
+    let reader = Reader {
+        socket: Plain(BufReader::with_capacity(4096, read)),
+        unanswered: unanswered.clone(),
+        greeting: 0,
+        last: 0,
+    };
+    Split::new(Box::new(reader), Box::new(Writer { socket, unanswered }))
 }
 
 impl Drop for Reader {
+    /// Ends both ways, so that an answer that the client doesn't read isn't waited for once nothing comes from it.
     fn drop(&mut self) {
-        self.hang_up();
+        // Refused only if the client has gone altogether.
+        shutdown(self.socket.0.get_ref().as_ref().as_raw_fd(), Shutdown::Both).ok();
     }
 }
 
 #[async_trait]
 impl ReadHalf for Reader {
-    /// Never hands out bytes of two messages, nor of one that is refused: the connection ends instead. Descriptors
-    /// that came along are closed by the kernel, as plain reads don't take them.
+    /// An error, as after a message that is refused, ends the connection.
+    async fn receive_message(&mut self, seq: u64, read: &mut Vec<u8>, fds: &mut Vec<OwnedFd>) -> zbus::Result<Message> {
+        self.unanswered.acquire().await.map_err(io::Error::other)?.forget();
+        let mut header = [0; HEADER_BYTES];
+        self.socket.0.read_exact(&mut header).await?;
+        check(&header)?;
+        read.extend_from_slice(&header);
+        self.socket.receive_message(seq, read, fds).await
+    }
+
+    /// For the greeting alone, a byte at a time, so that none of the first message is taken. zbus bounds its length in
+    /// no way, and panics over a line's end that comes first.
     async fn recvmsg(&mut self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-        let in_header = self.body_left == 0;
-        if in_header && self.header_read == 0 {
-            let place = self.unanswered.acquire().await.map_err(io::Error::other)?;
-            place.forget();
+        let byte = self.socket.0.read_u8().await?;
+        self.greeting += 1;
+        if self.greeting > MAX_GREETING_BYTES || (byte == b'\n' && self.last != b'\r') {
+            return Err(refused("not a greeting"));
         }
-        let left = if in_header {
-            HEADER_BYTES - self.header_read
-        } else {
-            self.body_left
-        };
-        let most = left.min(buffer.len());
-        let read = self.socket.read(&mut buffer[..most]).await?;
-        if read == 0 {
-            self.hang_up();
-        }
-        if in_header {
-            self.header[self.header_read..][..read].copy_from_slice(&buffer[..read]);
-            self.header_read += read;
-            if self.header_read == HEADER_BYTES {
-                self.body_left = length_after(&self.header)?;
-                self.header_read = 0;
-            }
-        } else {
-            self.body_left -= read;
-        }
-        Ok((read, Vec::new()))
+        self.last = byte;
+        let first = buffer.first_mut().ok_or(io::ErrorKind::InvalidInput)?;
+        *first = byte;
+        Ok((1, Vec::new()))
+    }
+}
+
+/// zbus' own reading of a message.
+#[async_trait]
+impl ReadHalf for Plain {
+    async fn recvmsg(&mut self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+        Ok((self.0.read(buffer).await?, Vec::new()))
     }
 }
 
 #[async_trait]
 impl WriteHalf for Writer {
-    async fn sendmsg(&mut self, buffer: &[u8], _fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
-        self.socket.write(buffer).await
-    }
-
-    /// zbus calls it once for each whole message.
-    async fn flush(&mut self) -> io::Result<()> {
+    async fn send_message(&mut self, message: &Message) -> zbus::Result<()> {
+        self.socket.write_all(message.data()).await?;
         self.unanswered.add_permits(1);
         Ok(())
+    }
+
+    /// For the greeting alone.
+    async fn sendmsg(&mut self, buffer: &[u8], _fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        self.socket.write(buffer).await
     }
 
     async fn close(&mut self) -> io::Result<()> {
@@ -149,17 +133,16 @@ pub(crate) fn message_bytes(header: &[u8; HEADER_BYTES]) -> io::Result<u64> {
     Ok(HEADER_BYTES as u64 + fields.next_multiple_of(8) + body)
 }
 
-/// Bytes of a request that come after its fixed header.
-fn length_after(header: &[u8; HEADER_BYTES]) -> io::Result<usize> {
+/// Refuses what isn't the beginning of a request within bounds.
+fn check(header: &[u8; HEADER_BYTES]) -> io::Result<()> {
     let [_, kind, flags, ..] = *header;
     if kind != METHOD_CALL || flags & NO_REPLY_EXPECTED != 0 {
         return Err(refused("not a call that expects an answer"));
     }
-    match usize::try_from(message_bytes(header)?) {
-        Ok(HEADER_BYTES) => Err(refused("no fields")),
-        Ok(length) if length <= MAX_MESSAGE_BYTES => Ok(length - HEADER_BYTES),
-        _ => Err(refused("too long")),
+    if message_bytes(header)? > MAX_MESSAGE_BYTES as u64 {
+        return Err(refused("too long"));
     }
+    Ok(())
 }
 
 fn refused(why: &str) -> io::Error {
@@ -179,14 +162,33 @@ mod tests {
         header
     }
 
+    /// How many bytes of a greeting that begins like this are read before it is refused.
+    async fn greeting_bytes(sent: &[u8]) -> usize {
+        let (mut client, server) = UnixStream::pair().unwrap();
+        client.write_all(sent).await.unwrap();
+        drop(client);
+        let (mut read, mut reader) = (0, bounded(server).take().0);
+        while reader.recvmsg(&mut [0; 64]).await.is_ok() {
+            read += 1;
+        }
+        read
+    }
+
+    #[tokio::test]
+    async fn a_greeting_is_bounded_and_its_lines_have_ends() {
+        assert_eq!(greeting_bytes(b"\0AUTH\r\nBEGIN\r\n").await, 14);
+        assert_eq!(greeting_bytes(b"\n").await, 0);
+        assert_eq!(greeting_bytes(b"\0AUTH\r\n\nBEGIN\r\n").await, 7);
+        assert_eq!(greeting_bytes(&[b'A'; 5000]).await, MAX_GREETING_BYTES);
+    }
+
     #[test]
     fn lengths() {
-        assert_eq!(length_after(&header(10, 9)).ok(), Some(26));
+        assert_eq!(message_bytes(&header(10, 9)).unwrap(), 42);
         let most = u32::try_from(MAX_MESSAGE_BYTES - HEADER_BYTES - 8).unwrap();
-        assert!(length_after(&header(most, 8)).is_ok());
-        assert!(length_after(&header(most + 1, 8)).is_err());
-        assert!(length_after(&header(u32::MAX, u32::MAX)).is_err());
-        assert!(length_after(&header(0, 0)).is_err());
+        assert!(check(&header(most, 8)).is_ok());
+        assert!(check(&header(most + 1, 8)).is_err());
+        assert!(check(&header(u32::MAX, u32::MAX)).is_err());
     }
 
     #[test]
@@ -194,15 +196,14 @@ mod tests {
         for (byte, value) in [(0, b'x'), (1, 2), (1, 4), (2, 1), (2, 3)] {
             let mut header = header(8, 8);
             header[byte] = value;
-            assert!(length_after(&header).is_err());
+            assert!(check(&header).is_err());
         }
     }
 
     proptest! {
         #[test]
         fn no_header_allows_more_than_the_limit(header: [u8; HEADER_BYTES]) {
-            prop_assert!(length_after(&header).is_ok_and(|rest| rest + HEADER_BYTES <= MAX_MESSAGE_BYTES)
-                || length_after(&header).is_err());
+            prop_assert!(check(&header).is_err() || message_bytes(&header).unwrap() <= MAX_MESSAGE_BYTES as u64);
         }
     }
 }
