@@ -44,6 +44,8 @@ pub const GTID_SLAVE: &str = "gtid-slave";
 pub const SOURCE_FILE: &str = "source-file";
 /// Position in [`SOURCE_FILE`] that the replica had executed at the cut, in bytes.
 pub const SOURCE_POSITION: &str = "source-position";
+/// Time for which a quiet moment was waited for before the lock, in milliseconds.
+pub const QUIET_MS: &str = "quiet-ms";
 /// Time from the first lock statement to the lock being held, in milliseconds.
 pub const WAIT_MS: &str = "wait-ms";
 /// Time for which commits were held up, in milliseconds; known only after the unlock.

@@ -32,6 +32,8 @@ pub struct Report {
     pub binlog_file: Option<String>,
     /// Offset in it, in bytes.
     pub binlog_position: Option<u64>,
+    /// For how long a quiet moment was waited for before the lock.
+    pub quiet_ms: u64,
     /// From the first lock statement until the lock was held.
     pub wait_ms: u64,
     /// For how long commits can have stood still.
@@ -61,6 +63,7 @@ impl Report {
             gtid_slave: some(position.gtid_slave),
             binlog_file,
             binlog_position,
+            quiet_ms: 0,
             wait_ms: milliseconds(hold.waited),
             hold_ms: milliseconds(hold.held),
             pruned: Vec::new(),

@@ -44,6 +44,7 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
         ticket,
         properties,
         mut warnings,
+        quiet_ms,
         swept: mut pruned,
     } = getting_ready.map_err(SnapshotError::Interrupted)??;
     let cleaner = Cleaner {
@@ -96,6 +97,7 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
     Ok(Report {
         warnings,
         pruned,
+        quiet_ms,
         prune_error: tidied.failure,
         ..Report::new(&job, cut, hold)
     })

@@ -6,11 +6,13 @@ use mariasnap_dbus::{HelperError, properties as key};
 
 use super::Job;
 use super::SnapshotError;
+use super::milliseconds;
 use super::tidy::sweep;
 use crate::database::{PositionReader, Server, ServerBounds, Session};
 use crate::helper::{Caller, Helper, HelperFailure, Properties, Ticket};
 use crate::lock::{Kind, Plan};
 use crate::logging::step;
+use crate::quiet;
 
 /// How much longer than our own bounds the server waits for a silent connection before commits stop.
 const SILENCE_MARGIN: Duration = Duration::from_secs(5);
@@ -24,6 +26,8 @@ pub(super) struct Ready {
     pub(super) ticket: Ticket,
     pub(super) properties: Properties,
     pub(super) warnings: Vec<String>,
+    /// For how long a quiet moment was waited for.
+    pub(super) quiet_ms: u64,
     /// Unproven leftovers that had to go first.
     pub(super) swept: Vec<String>,
 }
@@ -37,7 +41,11 @@ impl Ready {
         let server = Server::inspect(&mut session).await?;
         let kind = Kind::choose(settings.lock.strategy, &server)?;
         session.set_bounds(&server, patient(job)).await?;
-        let (reader, warnings) = PositionReader::prepare(&mut session, &server).await?;
+        let (reader, mut warnings) = PositionReader::prepare(&mut session, &server).await?;
+
+        // Before the helper prepares, since its ticket doesn't live as long as this may take.
+        let quiet = quiet::wait(&mut session, &server, kind, &settings.quiet).await?;
+        warnings.extend(quiet.warnings);
 
         step("asking the helper to prepare");
         let helper = Helper::connect(&settings.helper, Caller::Locker).await?;
@@ -45,7 +53,7 @@ impl Ready {
         session.set_bounds(&server, strict(job)).await?;
 
         Ok(Self {
-            properties: known_before(job, kind, &server),
+            properties: known_before(job, kind, &server, quiet.waited),
             plan: Plan {
                 kind,
                 bounds: settings.lock,
@@ -58,6 +66,7 @@ impl Ready {
             helper,
             ticket,
             warnings,
+            quiet_ms: milliseconds(quiet.waited),
             swept,
         })
     }
@@ -83,7 +92,7 @@ async fn prepare(job: &Job<'_>, helper: &Helper) -> Result<(Ticket, Vec<String>)
     }
 }
 
-/// While the helper prepares, which may take as long as its bounds allow: to connect, and to prepare, list, destroy
+/// Between two looks for a quiet moment, and while the helper prepares, which may take as long as its bounds allow: to connect, and to prepare, list, destroy
 /// and prepare again.
 fn patient(job: &Job<'_>) -> ServerBounds {
     ServerBounds {
@@ -101,10 +110,11 @@ fn strict(job: &Job<'_>) -> ServerBounds {
     }
 }
 
-fn known_before(job: &Job<'_>, kind: Kind, server: &Server) -> Properties {
+fn known_before(job: &Job<'_>, kind: Kind, server: &Server, quiet: Duration) -> Properties {
     let mut properties = Properties::from([
         (key::RUN.to_owned(), job.run.to_owned()),
         (key::LOCK.to_owned(), kind.as_str().to_owned()),
+        (key::QUIET_MS.to_owned(), milliseconds(quiet).to_string()),
         (key::SERVER_VERSION.to_owned(), server.version.clone()),
     ]);
     if let Some(uuid) = server.uuid() {
