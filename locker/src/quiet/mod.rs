@@ -46,10 +46,12 @@ pub(crate) enum Goal {
 }
 
 impl Goal {
+    /// A lock that isn't known here is taken for the one that waits for the most.
     fn of(kind: Kind, server: &Server) -> Self {
-        match kind {
-            Kind::Exact => Self::Stage,
-            Kind::Ftwrl => Self::ReadLock {
+        match kind.as_str() {
+            "none" => Self::Nothing,
+            "exact" | "online" => Self::Stage,
+            _ => Self::ReadLock {
                 waits_for_readers: !server.has_backup_stage(),
             },
         }
