@@ -7,7 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use mariasnap_dbus::properties::QUIET_MS;
-use mariasnap_tests::locker::{Ended, World};
+use mariasnap_tests::locker::{Ended, World, binary};
 use mysql_async::prelude::Queryable;
 use tokio::task::JoinHandle;
 
@@ -24,6 +24,8 @@ const ARIA_WRITE: &str = "/* geheim */ INSERT INTO t.r SELECT SLEEP(60)";
 const HASTY: &str = "wait = \"200ms\"\nage = \"100ms\"";
 
 async fn world(lock: &str, quiet: &str, options: &[&str]) -> World {
+    // It may be built first, which takes longer than whoever is at work in a test.
+    binary();
     let world = World::new("", options).await;
     configure(&world, lock, quiet);
     for statement in [
