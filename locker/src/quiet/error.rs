@@ -39,7 +39,7 @@ pub enum QuietError {
     /// The server doesn't let us.
     #[error(
         "connection {id} of {user} can't be killed: {source}; the account needs CONNECTION ADMIN for that \
-             (CONNECTION_ADMIN on MySQL, SUPER before MariaDB 10.5.2), or set quiet.on_blocked = \"fail\""
+             (CONNECTION_ADMIN on MySQL, and SYSTEM_USER against accounts that have it; SUPER before MariaDB 10.5.2), or set quiet.on_blocked = \"fail\""
     )]
     MayNotKill {
         /// The connection.
