@@ -73,6 +73,8 @@ pub const INNODB_LSN: &str = "innodb-lsn";
 pub const FLOOR: &str = "floor-";
 /// Where commits went on under the lock: a position that the snapshot is at or before. Known only after the unlock.
 pub const CEILING: &str = "ceiling-";
+/// Time for which a quiet moment was waited for before the lock, in milliseconds.
+pub const QUIET_MS: &str = "quiet-ms";
 /// Time from the first lock statement to the lock being held, in milliseconds.
 pub const WAIT_MS: &str = "wait-ms";
 /// Time for which the lock held others up, in milliseconds; known only after the unlock.

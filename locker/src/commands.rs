@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::helper::{Caller, Helper};
 use crate::interrupt::Stop;
+use crate::quiet::Blocker;
 use crate::report::{self, Report};
 use crate::snapshot::{self, Job, Recorded};
 use crate::{generate, run_id, setup, table};
@@ -175,6 +176,8 @@ pub fn tell(json: bool, error: &Error) -> Exit {
         exit_code: u8,
         #[serde(skip_serializing_if = "Option::is_none")]
         snapshot: Option<&'a str>,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        blockers: &'a [Blocker],
     }
     let exit = Exit::from(error);
     report::log::failed(error);
@@ -185,6 +188,7 @@ pub fn tell(json: bool, error: &Error) -> Exit {
             message: error.to_string(),
             exit_code: exit.code(),
             snapshot: error.snapshot(),
+            blockers: error.blockers(),
         };
         if let Err(error) = show(true, &Failure { error: detail }, String::new) {
             report::log::failed(&error);

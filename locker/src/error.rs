@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::config::ConfigError;
 use crate::helper::HelperFailure;
+use crate::quiet::Blocker;
 use crate::setup::SetupError;
 use crate::snapshot::SnapshotError;
 
@@ -48,6 +49,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Who was in the way of the lock.
+    pub fn blockers(&self) -> &[Blocker] {
+        match self {
+            Self::Snapshot(error) => error.blockers(),
+            _ => &[],
+        }
+    }
+
     /// The name of the snapshot that was or may have been taken.
     pub fn snapshot(&self) -> Option<&str> {
         match self {

@@ -8,6 +8,10 @@ pub const FAILED: &str = "b0a7a3f1c5f14c6f9f0f8e3b7c2dd902";
 pub const UNLOCKED: &str = "e1a4c7d2397a4c0c9c7be1f4a65d5504";
 /// Snapshots were destroyed.
 pub const PRUNED: &str = "93c6d2a04e5f4b1d8a77c90be3f1aa05";
+/// The lock would have to wait for others, so a quiet moment is waited for.
+pub const BLOCKED: &str = "2d9b4f7ac3164e5d9f0e61b7a84c5b07";
+/// Somebody's statement or connection was killed, because the configuration says so.
+pub const KILLED: &str = "84e35a1f0b7d4c62a6d80f95e2b31c08";
 /// Something that isn't as it should be, and didn't stop the run.
 pub const WARNING: &str = "c7f0e6b84d2a4e33a9515d0c28be6f06";
 /// The lock was given back too early for the snapshot; it is taken once more, under a lock held to the end.

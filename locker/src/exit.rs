@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::helper::HelperFailure;
 use crate::interrupt::Interrupt;
 use crate::lock::{Cause, LockError};
+use crate::quiet::QuietError;
 use crate::setup::SetupErrorKind;
 use crate::snapshot::{Fate, SnapshotError};
 
@@ -135,6 +136,7 @@ impl From<&SnapshotError> for Exit {
             }
             SnapshotError::Interrupted(_) => return Self::SnapshotFailed,
             SnapshotError::Lock(error) => return Self::from(error),
+            SnapshotError::NotQuiet(error) => return Self::from(error),
         };
         match (fate, error) {
             (Fate::Unknown { .. }, _) => Self::OutcomeUnknown,
@@ -161,6 +163,17 @@ impl From<&LockError> for Exit {
             (_, Cause::Database(error)) if error.is_denied() => Self::Database,
             (LockError::NotObtained { .. }, _) => Self::LockNotObtained,
             (LockError::LostBeforeCut { .. }, _) => Self::LockLost,
+        }
+    }
+}
+
+impl From<&QuietError> for Exit {
+    fn from(error: &QuietError) -> Self {
+        match error {
+            QuietError::Blocked { .. } | QuietError::NotCovered { .. } | QuietError::NotGone { .. } => {
+                Self::LockNotObtained
+            }
+            QuietError::MayNotKill { .. } | QuietError::Database(_) => Self::Database,
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod helper;
 pub mod interrupt;
 pub mod lock;
 pub mod logging;
+pub mod quiet;
 pub mod report;
 pub mod retention;
 mod run_id;

@@ -38,6 +38,8 @@ pub struct Report {
     pub binlog_file: Option<String>,
     /// Offset in it, in bytes.
     pub binlog_position: Option<u64>,
+    /// For how long a quiet moment was waited for before the lock.
+    pub quiet_ms: u64,
     /// From the first lock statement until the lock was held.
     pub wait_ms: u64,
     /// Attempts at the lock, the last of which came through.
@@ -78,6 +80,7 @@ impl Report {
             gtid_slave: some(position.gtid_slave),
             binlog_file,
             binlog_position,
+            quiet_ms: 0,
             wait_ms: milliseconds(hold.waited),
             attempts: hold.attempts,
             hold_ms: milliseconds(hold.held),

@@ -76,7 +76,8 @@ impl Server {
         self.run("CREATE TABLE t.a (i INT PRIMARY KEY AUTO_INCREMENT) ENGINE=InnoDB")
             .await;
         self.run("CREATE USER snap@localhost").await;
-        self.run("GRANT RELOAD, BINLOG MONITOR ON *.* TO snap@localhost").await;
+        self.run("GRANT RELOAD, PROCESS, BINLOG MONITOR ON *.* TO snap@localhost")
+            .await;
     }
 
     /// Where the socket and the rest of the server's files lie.
@@ -97,7 +98,12 @@ impl Server {
 
     /// A connection of its administrator.
     pub async fn connect(&self) -> Conn {
-        Conn::new(self.options("root")).await.unwrap()
+        self.connect_as("root").await
+    }
+
+    /// A connection of somebody else's.
+    pub async fn connect_as(&self, user: &str) -> Conn {
+        Conn::new(self.options(user)).await.unwrap()
     }
 
     /// Runs a statement on a connection of its own.
@@ -127,8 +133,13 @@ impl Server {
 
     /// The connections of `user`, as the server lists them.
     pub async fn connections_of(&self, user: &str) -> Vec<u64> {
+        self.processes(&format!("user = '{user}'")).await
+    }
+
+    /// The connections for which this is so of the process list's columns.
+    pub async fn processes(&self, condition: &str) -> Vec<u64> {
         let mut conn = self.connect().await;
-        let query = format!("SELECT id FROM information_schema.processlist WHERE user = '{user}'");
+        let query = format!("SELECT id FROM information_schema.processlist WHERE {condition}");
         let ids = conn.query(query).await.unwrap();
         conn.disconnect().await.unwrap();
         ids

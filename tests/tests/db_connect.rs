@@ -299,7 +299,7 @@ async fn tcp_is_encrypted_and_the_server_proven() {
     let server = Server::start_in(dir, &options).await;
     server.run("CREATE USER snap@'127.0.0.1' REQUIRE SSL").await;
     server
-        .run("GRANT RELOAD, BINLOG MONITOR ON *.* TO snap@'127.0.0.1'")
+        .run("GRANT RELOAD, PROCESS, BINLOG MONITOR ON *.* TO snap@'127.0.0.1'")
         .await;
     server.run("ALTER USER snap@localhost REQUIRE SSL").await;
 

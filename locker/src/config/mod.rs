@@ -3,6 +3,7 @@
 mod bound;
 mod error;
 mod option_file;
+mod quiet;
 mod raw;
 mod secret;
 mod settings;
@@ -16,6 +17,7 @@ use mariasnap_dbus::TargetName;
 
 pub use bound::Bound;
 pub use error::ConfigError;
+pub use quiet::{EVERYBODY, Kill, KillRule, OnBlocked, QuietSettings};
 pub use secret::Secret;
 pub use settings::{Database, Endpoint, HelperSettings, LockSettings, LockStrategy, Settings, Tls};
 

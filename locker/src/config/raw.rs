@@ -12,6 +12,7 @@ use super::ConfigError;
 pub(super) struct Raw {
     pub(super) database: RawDatabase,
     pub(super) lock: RawLock,
+    pub(super) quiet: RawQuiet,
     pub(super) keep: RawKeep,
     pub(super) helper: RawHelper,
 }
@@ -39,6 +40,21 @@ pub(super) struct RawLock {
     pub(super) max_hold: Option<String>,
     pub(super) early_cut: Option<bool>,
     pub(super) allow_bugs: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawQuiet {
+    pub(super) wait: Option<String>,
+    pub(super) age: Option<String>,
+    pub(super) ignore_users: Option<Vec<String>>,
+    pub(super) ignore_commands: Option<Vec<String>>,
+    pub(super) ignore_states: Option<Vec<String>>,
+    pub(super) on_blocked: Option<String>,
+    pub(super) kill: Option<String>,
+    pub(super) kill_users: Option<Vec<String>>,
+    pub(super) kill_age: Option<String>,
+    pub(super) show_queries: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -8,7 +8,7 @@ use mariasnap_dbus::limits::TICKET_LIFETIME;
 
 use super::option_file::OptionFile;
 use super::raw::{Raw, RawDatabase, RawHelper, RawLock};
-use super::{Bound, ConfigError, Secret};
+use super::{Bound, ConfigError, QuietSettings, Secret};
 use crate::lock::{Kind, known_bug};
 
 /// Longest `lock.max_wait`; what the ticket lives longer is for the statements before and after the wait.
@@ -25,6 +25,8 @@ pub struct Settings {
     pub database: Database,
     /// How to lock it, and for how long at most.
     pub lock: LockSettings,
+    /// How a quiet moment is waited for before.
+    pub quiet: QuietSettings,
     /// Consistent snapshots kept; none: never prune.
     pub keep_last: Option<NonZeroU32>,
     /// How to reach the storage helper.
@@ -123,6 +125,7 @@ impl Settings {
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             lock: LockSettings::check(path, &raw.lock)?,
+            quiet: QuietSettings::check(path, raw.quiet)?,
             keep_last: check_keep(path, raw.keep.last)?,
             helper: HelperSettings::check(path, &raw.helper)?,
             database: Database::check(path, raw.database, options, credential)?,
@@ -319,7 +322,7 @@ fn check_keep(path: &Path, last: Option<u32>) -> Result<Option<NonZeroU32>, Conf
     .transpose()
 }
 
-fn bound(path: &Path, key: &'static str, text: Option<&str>, default: u64) -> Result<Bound, ConfigError> {
+pub(super) fn bound(path: &Path, key: &'static str, text: Option<&str>, default: u64) -> Result<Bound, ConfigError> {
     match text {
         None => Ok(Bound::seconds(default)),
         Some(text) => Bound::parse(text).map_err(|why| wrong(path, key, why)),
@@ -334,7 +337,7 @@ fn absolute(path: &Path, key: &'static str, file: &str) -> Result<PathBuf, Confi
     }
 }
 
-fn wrong(path: &Path, key: &'static str, why: impl Into<String>) -> ConfigError {
+pub(super) fn wrong(path: &Path, key: &'static str, why: impl Into<String>) -> ConfigError {
     ConfigError::Key {
         path: path.to_owned(),
         key,

@@ -75,7 +75,8 @@ fn what_was_said_before_still_holds() {
 #[test]
 fn force_carries_over_what_the_admin_set() {
     let mine = "[database]\nsocket = \"/old\"\nuser = \"backup\"\npassword_credential = \"db\"\n\
-                [lock]\nmax_hold = \"2s\"\n[helper]\ntimeout = \"9s\"\n";
+                [lock]\nmax_hold = \"2s\"\n[helper]\ntimeout = \"9s\"\n\
+                [quiet]\nignore_users = [\"a\", \"b\"]\nshow_queries = true\n";
     let error = planned(None, Some(mine), true).unwrap_err().to_string();
     assert!(error.contains("/old") && error.contains("--socket"), "{error}");
     let forced = named("/run/other/mysqld.sock", mine, true).unwrap();

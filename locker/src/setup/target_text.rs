@@ -97,12 +97,20 @@ fn push_rest(text: &mut String, rest: &mut Table, section: Option<&str>) -> Opti
 }
 
 /// Other kinds of values the locker's configuration doesn't know.
-fn push(text: &mut String, key: &str, value: &Value) -> Option<()> {
-    let value = match value {
+fn written(value: &Value) -> Option<String> {
+    Some(match value {
         Value::String(value) => quote(value),
         Value::Integer(value) => value.to_string(),
+        Value::Boolean(value) => value.to_string(),
+        Value::Array(values) => {
+            let values: Option<Vec<_>> = values.iter().map(written).collect();
+            format!("[{}]", values?.join(", "))
+        }
         _ => return None,
-    };
-    text.push_str(&format!("{key} = {value}\n"));
+    })
+}
+
+fn push(text: &mut String, key: &str, value: &Value) -> Option<()> {
+    text.push_str(&format!("{key} = {}\n", written(value)?));
     Some(())
 }

@@ -4,6 +4,7 @@ use crate::database::DatabaseError;
 use crate::helper::HelperFailure;
 use crate::interrupt::Interrupt;
 use crate::lock::{Doubt, LockError};
+use crate::quiet::{Blocker, QuietError};
 
 use super::Fate;
 
@@ -19,6 +20,9 @@ pub enum SnapshotError {
     /// A signal before the lock.
     #[error("{0}; nothing was locked or taken")]
     Interrupted(Interrupt),
+    /// No quiet moment before the lock.
+    #[error("{0}; nothing was locked or taken")]
+    NotQuiet(#[from] QuietError),
     /// No lock.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -70,6 +74,14 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
+    /// Who was in the way of the lock.
+    pub fn blockers(&self) -> &[Blocker] {
+        match self {
+            Self::NotQuiet(error) => error.blockers(),
+            _ => &[],
+        }
+    }
+
     /// The name of the snapshot that was or may have been taken.
     pub fn snapshot(&self) -> Option<&str> {
         match self {

@@ -64,6 +64,7 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
         ticket,
         properties,
         mut warnings,
+        quiet_ms,
         swept: mut pruned,
     } = getting_ready.map_err(SnapshotError::Interrupted)??;
     let cleaner = Cleaner {
@@ -125,6 +126,7 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
     Ok(Report {
         warnings,
         pruned,
+        quiet_ms,
         prune_error: tidied.failure,
         ..Report::new(job, cut, hold)
     })

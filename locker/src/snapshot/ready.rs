@@ -1,14 +1,18 @@
 //! All that is done before the lock, so that nothing of it happens under it.
 
+use std::time::Duration;
+
 use mariasnap_dbus::{HelperError, properties as key};
 
 use super::Job;
 use super::SnapshotError;
+use super::milliseconds;
 use super::tidy::sweep;
 use crate::database::{PositionReader, SILENCE_MARGIN, Server, ServerBounds, Session};
 use crate::helper::{Caller, EarlyWord, Helper, HelperFailure, Properties, Ticket};
 use crate::lock::{Kind, Plan};
 use crate::logging::step;
+use crate::quiet;
 
 /// A run that can lock at any moment.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub(super) struct Ready {
     pub(super) ticket: Ticket,
     pub(super) properties: Properties,
     pub(super) warnings: Vec<String>,
+    /// For how long a quiet moment was waited for.
+    pub(super) quiet_ms: u64,
     /// Unproven leftovers that had to go first.
     pub(super) swept: Vec<String>,
 }
@@ -35,7 +41,11 @@ impl Ready {
         let kind = Kind::choose(&settings.lock, &server)?;
         kind.check(&mut session, &server).await?;
         session.set_bounds(&server, patient(job)).await?;
-        let (reader, warnings) = PositionReader::prepare(&mut session, &server).await?;
+        let (reader, mut warnings) = PositionReader::prepare(&mut session, &server).await?;
+
+        // Before the helper prepares, since its ticket doesn't live as long as this may take.
+        let quiet = quiet::wait(&mut session, &server, kind, &settings.quiet).await?;
+        warnings.extend(quiet.warnings);
 
         step("asking the helper to prepare");
         let helper = Helper::connect(&settings.helper, Caller::Locker).await?;
@@ -46,13 +56,14 @@ impl Ready {
             .await?;
 
         Ok(Self {
-            properties: known_before(job, kind, &server),
+            properties: known_before(job, kind, &server, quiet.waited),
             plan: Plan::new(kind, settings, server, reader),
             session,
             helper,
             word,
             ticket,
             warnings,
+            quiet_ms: milliseconds(quiet.waited),
             swept,
         })
     }
@@ -78,7 +89,7 @@ async fn prepare(job: &Job<'_>, helper: &Helper) -> Result<(Ticket, Vec<String>)
     }
 }
 
-/// While the helper prepares, which may take as long as its bounds allow: to connect, and to prepare, list, destroy
+/// Between two looks for a quiet moment, and while the helper prepares, which may take as long as its bounds allow: to connect, and to prepare, list, destroy
 /// and prepare again.
 fn patient(job: &Job<'_>) -> ServerBounds {
     ServerBounds {
@@ -87,10 +98,11 @@ fn patient(job: &Job<'_>) -> ServerBounds {
     }
 }
 
-fn known_before(job: &Job<'_>, kind: Kind, server: &Server) -> Properties {
+fn known_before(job: &Job<'_>, kind: Kind, server: &Server, quiet: Duration) -> Properties {
     let mut properties = Properties::from([
         (key::RUN.to_owned(), job.run.to_owned()),
         (key::LOCK.to_owned(), kind.as_str().to_owned()),
+        (key::QUIET_MS.to_owned(), milliseconds(quiet).to_string()),
         (key::SERVER_VERSION.to_owned(), server.version.clone()),
     ]);
     if let Some(uuid) = server.uuid() {
