@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
 use mariasnap_tests::ledger::around::Felt;
-use mariasnap_tests::stall::{DISKS, Disk, Profile, SIDES, Stall, aims, notes, plot, table};
+use mariasnap_tests::stall::{DISKS, Disk, Profile, SIDES, Stall, notes, plot, show, table};
 use mariasnap_tests::vm::{Vm, World, top};
 
 /// Measures in the test machine, or shows once more what was measured.
@@ -114,7 +114,7 @@ fn run(form: &Form) -> Result<(), Box<dyn Error>> {
             .profiles
             .insert(disk.name.to_owned(), measure(vm, &disk, form, &sides)?);
     }
-    show(&stall);
+    print!("{}", show::text(&stall)?);
     let figures = top()
         .join("target/bench")
         .join(if form.is_whole() { "stall.json" } else { "part.json" });
@@ -188,41 +188,6 @@ fn line(program: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
     match text.lines().next() {
         Some(line) if output.status.success() => Ok(line.to_owned()),
         _ => Err(format!("{program} {arguments:?} told nothing: {}", output.status).into()),
-    }
-}
-
-fn show(stall: &Stall) {
-    for (disk, profile) in &stall.profiles {
-        println!(
-            "== {disk}: {}                 gap: median     95 %  largest; held: median  largest; took",
-            profile.disk
-        );
-        for side in SIDES {
-            let Some(figures) = profile.sides.get(side.name) else {
-                continue;
-            };
-            let held = |value: Option<f64>| value.map_or("-".to_owned(), |ms| format!("{ms:.1}"));
-            println!(
-                "  {:<14} {:8.1} {:8.1} {:8.1}   {:>8} {:>8}   {:8.0}",
-                side.name,
-                figures.gap_ms_median,
-                figures.gap_ms_p95,
-                figures.gap_ms_max,
-                held(figures.hold_ms_median),
-                held(figures.hold_ms_max),
-                figures.took_ms_median
-            );
-        }
-        let (bare, synced) = (profile.txg_advance_ms_median, profile.txg_advance_synced_ms_median);
-        println!("  the open group advances after {bare:.1} ms, right after a sync after {synced:.1} ms (medians)");
-    }
-    println!("== aims");
-    for aim in aims::aims(stall) {
-        let verdict = if aim.is_met() { "met" } else { "MISSED" };
-        println!(
-            "  {:<64} {:7.2}, at most {:5.2}: {verdict}",
-            aim.what, aim.value, aim.at_most
-        );
     }
 }
 

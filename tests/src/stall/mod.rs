@@ -2,6 +2,7 @@
 
 pub mod aims;
 pub mod plot;
+pub mod show;
 pub mod table;
 
 use std::collections::BTreeMap;
@@ -108,6 +109,8 @@ pub struct Figures {
     pub hold_ms_median: Option<f64>,
     /// The longest hold.
     pub hold_ms_max: Option<f64>,
+    /// How many of ours were unlocked at the early cut; none for the others.
+    pub early_unlocks: Option<usize>,
     /// How long the side's command took.
     pub took_ms_median: f64,
     /// How long the writers waited for their commits.
@@ -139,7 +142,7 @@ impl Profile {
         let probe = |key: &str| summary(notes, "probe", key).ok_or(format!("no {key} was noted"));
         let sides = felt
             .into_iter()
-            .map(|(name, felt)| Ok((name.clone(), Figures::new(felt, summary(notes, &name, "hold_ms"))?)))
+            .map(|(name, felt)| Ok((name.clone(), Figures::new(&name, felt, notes)?)))
             .collect::<Result<_, String>>()?;
         Ok(Self {
             disk: disk.label.to_owned(),
@@ -156,7 +159,9 @@ fn summary(notes: &Notes, name: &str, key: &str) -> Option<Summary> {
 }
 
 impl Figures {
-    fn new(felt: Felt, hold: Option<Summary>) -> Result<Self, String> {
+    fn new(name: &str, felt: Felt, notes: &Notes) -> Result<Self, String> {
+        let hold = summary(notes, name, "hold_ms");
+        let early = notes.get(&(name.to_owned(), "early".to_owned()));
         let gap = Summary::of(felt.gaps_ms.clone()).ok_or("a side was never run")?;
         let took = Summary::of(felt.took_ms).ok_or("a side was never run")?;
         if let Some(hold) = hold.as_ref().filter(|hold| hold.n != gap.n) {
@@ -169,6 +174,7 @@ impl Figures {
             gap_ms_max: gap.max,
             hold_ms_median: hold.as_ref().map(|hold| hold.median),
             hold_ms_max: hold.map(|hold| hold.max),
+            early_unlocks: early.map(|early| early.iter().filter(|early| **early > 0.0).count()),
             took_ms_median: took.median,
             commit: felt.commit,
             gaps_ms: felt.gaps_ms,
@@ -195,6 +201,7 @@ pub(crate) mod tests {
         };
         let mut text = "probe txg_advance_ms 12.5\nprobe txg_advance_synced_ms 9\n".to_owned();
         text.push_str(&"exact hold_ms 14\n".repeat(40));
+        text.push_str("exact early 1\nexact early 0\nexact early 1\n");
         let profile = |disk: &Disk| Profile::new(disk, felt(), &notes(&text).unwrap()).unwrap();
         Stall {
             date: "2026-11-21".into(),
@@ -210,7 +217,7 @@ pub(crate) mod tests {
     fn notes_and_gaps_come_together() {
         let exact = &sample().profiles["fast"].sides["exact"];
         assert_eq!((exact.n, exact.gap_ms_median, exact.gap_ms_max), (40, 61.5, 63.0));
-        assert_eq!(exact.hold_ms_median, Some(14.0));
+        assert_eq!((exact.hold_ms_median, exact.early_unlocks), (Some(14.0), Some(2)));
         assert_eq!(sample().profiles["hdd"].sides["idle"].hold_ms_median, None);
         assert_eq!(sample().profiles["fast"].txg_advance_ms_median, 12.5);
     }
