@@ -5,11 +5,13 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mariasnap_tests::ledger::around::Felt;
-use mariasnap_tests::stall::{DISKS, Disk, Profile, SIDES, Stall, aims, notes, plot, table};
+use mariasnap_tests::stall::form::Form;
+use mariasnap_tests::stall::machine::{facts, line};
+use mariasnap_tests::stall::{Disk, Profile, Stall, notes, plot, show, table};
 use mariasnap_tests::vm::{Vm, World, top};
 
 /// Measures in the test machine, or shows once more what was measured.
@@ -26,60 +28,6 @@ enum Task {
     Run(Form),
     /// Writes picture and table once more, from target/bench/stall.json.
     Render,
-}
-
-#[derive(clap::Args)]
-struct Form {
-    /// Three rounds on the fast disk: to see that it works.
-    #[arg(long)]
-    quick: bool,
-    /// How often each side is run [default: 40]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-    rounds: Option<u16>,
-    /// Disks, of fast,hdd [default: all]
-    #[arg(long, value_delimiter = ',')]
-    profiles: Vec<String>,
-    /// Sides [default: all]
-    #[arg(long, value_delimiter = ',')]
-    sides: Vec<String>,
-    /// Tables made before, each opened again before each turn.
-    #[arg(long, default_value_t = 0)]
-    tables: u32,
-}
-
-impl Form {
-    fn rounds(&self) -> usize {
-        self.rounds.map_or(if self.quick { 3 } else { 40 }, usize::from)
-    }
-
-    fn disks(&self) -> Result<Vec<Disk>, String> {
-        let fast = ["fast".to_owned()];
-        let wanted = if self.quick && self.profiles.is_empty() {
-            &fast[..]
-        } else {
-            &self.profiles
-        };
-        let names = pick(wanted, &DISKS.map(|disk| disk.name))?;
-        Ok(DISKS.into_iter().filter(|disk| names.contains(&disk.name)).collect())
-    }
-
-    fn sides(&self) -> Result<Vec<&'static str>, String> {
-        pick(&self.sides, &SIDES.map(|side| side.name))
-    }
-
-    /// Whether its figures may stand in the documentation.
-    fn is_whole(&self) -> bool {
-        !self.quick && self.tables == 0 && self.rounds() >= 40 && self.profiles.is_empty() && self.sides.is_empty()
-    }
-}
-
-/// Those of `all` that are wanted; all if none is.
-fn pick(wanted: &[String], all: &[&'static str]) -> Result<Vec<&'static str>, String> {
-    if let Some(unknown) = wanted.iter().find(|name| !all.contains(&name.as_str())) {
-        return Err(format!("no {unknown:?} among {}", all.join(", ")));
-    }
-    let is_wanted = |name: &&str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
-    Ok(all.iter().copied().filter(|name| is_wanted(name)).collect())
 }
 
 fn main() -> ExitCode {
@@ -105,7 +53,7 @@ fn run(form: &Form) -> Result<(), Box<dyn Error>> {
         commit: line("git", &["describe", "--always", "--dirty", "--exclude=*"])?,
         rounds: form.rounds(),
         tables: form.tables,
-        machine: machine(vm)?,
+        machine: facts(vm)?,
         profiles: BTreeMap::new(),
     };
     for disk in disks {
@@ -114,7 +62,7 @@ fn run(form: &Form) -> Result<(), Box<dyn Error>> {
             .profiles
             .insert(disk.name.to_owned(), measure(vm, &disk, form, &sides)?);
     }
-    show(&stall);
+    print!("{}", show::text(&stall)?);
     let figures = top()
         .join("target/bench")
         .join(if form.is_whole() { "stall.json" } else { "part.json" });
@@ -146,84 +94,6 @@ fn measure(vm: Vm, disk: &Disk, form: &Form, sides: &[&str]) -> Result<Profile, 
     let felt: BTreeMap<String, Felt> = serde_json::from_str(&felt)?;
     let notes = notes(&vm.ok("cat /run/bench/notes"))?;
     Ok(Profile::new(disk, felt, &notes)?)
-}
-
-/// What the figures were measured with and on.
-fn machine(vm: Vm) -> Result<BTreeMap<String, String>, Box<dyn Error>> {
-    let kvm = vm.monitor(&["info", "kvm"]).contains("enabled");
-    let guest = |script: &str| vm.ok(script);
-    let database = "SELECT CONCAT('innodb_flush_log_at_trx_commit ', @@innodb_flush_log_at_trx_commit, \
-                    ', sync_binlog ', @@sync_binlog)";
-    let facts = [
-        ("accelerator", if kvm { "virtual" } else { "emulated" }.to_owned()),
-        (
-            "host_cpu",
-            line("sed", &["-n", "s/^model name.*: //p;T;q", "/proc/cpuinfo"])?,
-        ),
-        ("host_cpus", line("nproc", &[])?),
-        ("host_load", line("cut", &["-d ", "-f1-3", "/proc/loadavg"])?),
-        ("qemu", line("qemu-system-x86_64", &["--version"])?),
-        (
-            "guest",
-            guest(". /etc/os-release; echo \"$PRETTY_NAME, $(nproc) CPUs, $(free -m | awk '/^Mem/ {print $2}') MiB\""),
-        ),
-        ("kernel", guest("uname -r")),
-        (
-            "zfs",
-            guest("cat /sys/module/zfs/version; echo txg timeout $(cat /sys/module/zfs/parameters/zfs_txg_timeout)"),
-        ),
-        ("mariadb", guest("mariadbd --version")),
-        ("durability", guest(&format!("mariadb -BNe \"{database}\""))),
-        ("load", "4 writers, one row a transaction".to_owned()),
-    ];
-    Ok(facts
-        .map(|(key, fact)| (key.to_owned(), fact.replace('\n', ", ")))
-        .into())
-}
-
-/// First line of what a command of the host prints.
-fn line(program: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
-    let output = Command::new(program).args(arguments).current_dir(top()).output()?;
-    let text = String::from_utf8(output.stdout)?;
-    match text.lines().next() {
-        Some(line) if output.status.success() => Ok(line.to_owned()),
-        _ => Err(format!("{program} {arguments:?} told nothing: {}", output.status).into()),
-    }
-}
-
-fn show(stall: &Stall) {
-    for (disk, profile) in &stall.profiles {
-        println!(
-            "== {disk}: {}                 gap: median     95 %  largest; held: median  largest; took",
-            profile.disk
-        );
-        for side in SIDES {
-            let Some(figures) = profile.sides.get(side.name) else {
-                continue;
-            };
-            let held = |value: Option<f64>| value.map_or("-".to_owned(), |ms| format!("{ms:.1}"));
-            println!(
-                "  {:<14} {:8.1} {:8.1} {:8.1}   {:>8} {:>8}   {:8.0}",
-                side.name,
-                figures.gap_ms_median,
-                figures.gap_ms_p95,
-                figures.gap_ms_max,
-                held(figures.hold_ms_median),
-                held(figures.hold_ms_max),
-                figures.took_ms_median
-            );
-        }
-        let (bare, synced) = (profile.txg_advance_ms_median, profile.txg_advance_synced_ms_median);
-        println!("  the open group advances after {bare:.1} ms, right after a sync after {synced:.1} ms (medians)");
-    }
-    println!("== aims");
-    for aim in aims::aims(stall) {
-        let verdict = if aim.is_met() { "met" } else { "MISSED" };
-        println!(
-            "  {:<64} {:7.2}, at most {:5.2}: {verdict}",
-            aim.what, aim.value, aim.at_most
-        );
-    }
 }
 
 fn figures() -> PathBuf {

@@ -1,67 +1,21 @@
 //! The figures of `make bench`: what the load felt of each way to snapshot, on each disk.
 
 pub mod aims;
+pub mod form;
+mod kinds;
+pub mod machine;
 pub mod plot;
+pub mod show;
 pub mod table;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use kinds::{DISKS, Disk, SIDES, Side};
+
 use crate::ledger::around::{Felt, Latency};
 use crate::ledger::gaps::Summary;
-
-/// A way to snapshot.
-#[derive(Debug, Clone, Copy)]
-pub struct Side {
-    /// Its key in the figures.
-    pub name: &'static str,
-    /// What people call it.
-    pub label: &'static str,
-    /// Whether it is ours.
-    pub ours: bool,
-}
-
-const fn side(name: &'static str, label: &'static str, ours: bool) -> Side {
-    Side { name, label, ours }
-}
-
-/// All sides, in the order in which they are shown.
-pub const SIDES: [Side; 7] = [
-    side("idle", "no snapshot at all", false),
-    side("snapshot_only", "bare `zfs snapshot`, no lock", false),
-    side("ftwrl_client", "the client's FTWRL and `system zfs snapshot`", false),
-    side("stage_cli", "a script: BACKUP STAGE and `zfs snapshot`", false),
-    side("exact_full", "mariasnap `exact`, `early_cut = false`", true),
-    side("exact", "mariasnap `exact`", true),
-    side("online", "mariasnap `online`", true),
-];
-
-/// A disk for the pool: its key in the figures, what it is, and QEMU's limits for it: bytes a second (together,
-/// reading, writing), then operations.
-#[derive(Debug, Clone, Copy)]
-pub struct Disk {
-    /// Its key in the figures.
-    pub name: &'static str,
-    /// What it is.
-    pub label: &'static str,
-    /// The limits.
-    pub throttle: [&'static str; 6],
-}
-
-/// All disks.
-pub const DISKS: [Disk; 2] = [
-    Disk {
-        name: "fast",
-        label: "the machine's plain virtual disk",
-        throttle: ["0"; 6],
-    },
-    Disk {
-        name: "hdd",
-        label: "200 IO/s and 60 MB/s",
-        throttle: ["60000000", "0", "0", "200", "0", "0"],
-    },
-];
 
 /// One run of the bench.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -108,6 +62,8 @@ pub struct Figures {
     pub hold_ms_median: Option<f64>,
     /// The longest hold.
     pub hold_ms_max: Option<f64>,
+    /// How many of ours were unlocked at the early cut; none for the others.
+    pub early_unlocks: Option<usize>,
     /// How long the side's command took.
     pub took_ms_median: f64,
     /// How long the writers waited for their commits.
@@ -139,7 +95,7 @@ impl Profile {
         let probe = |key: &str| summary(notes, "probe", key).ok_or(format!("no {key} was noted"));
         let sides = felt
             .into_iter()
-            .map(|(name, felt)| Ok((name.clone(), Figures::new(felt, summary(notes, &name, "hold_ms"))?)))
+            .map(|(name, felt)| Ok((name.clone(), Figures::new(&name, felt, notes)?)))
             .collect::<Result<_, String>>()?;
         Ok(Self {
             disk: disk.label.to_owned(),
@@ -156,7 +112,9 @@ fn summary(notes: &Notes, name: &str, key: &str) -> Option<Summary> {
 }
 
 impl Figures {
-    fn new(felt: Felt, hold: Option<Summary>) -> Result<Self, String> {
+    fn new(name: &str, felt: Felt, notes: &Notes) -> Result<Self, String> {
+        let hold = summary(notes, name, "hold_ms");
+        let early = notes.get(&(name.to_owned(), "early".to_owned()));
         let gap = Summary::of(felt.gaps_ms.clone()).ok_or("a side was never run")?;
         let took = Summary::of(felt.took_ms).ok_or("a side was never run")?;
         if let Some(hold) = hold.as_ref().filter(|hold| hold.n != gap.n) {
@@ -169,6 +127,7 @@ impl Figures {
             gap_ms_max: gap.max,
             hold_ms_median: hold.as_ref().map(|hold| hold.median),
             hold_ms_max: hold.map(|hold| hold.max),
+            early_unlocks: early.map(|early| early.iter().filter(|early| **early > 0.0).count()),
             took_ms_median: took.median,
             commit: felt.commit,
             gaps_ms: felt.gaps_ms,
@@ -195,6 +154,7 @@ pub(crate) mod tests {
         };
         let mut text = "probe txg_advance_ms 12.5\nprobe txg_advance_synced_ms 9\n".to_owned();
         text.push_str(&"exact hold_ms 14\n".repeat(40));
+        text.push_str("exact early 1\nexact early 0\nexact early 1\n");
         let profile = |disk: &Disk| Profile::new(disk, felt(), &notes(&text).unwrap()).unwrap();
         Stall {
             date: "2026-11-21".into(),
@@ -210,7 +170,7 @@ pub(crate) mod tests {
     fn notes_and_gaps_come_together() {
         let exact = &sample().profiles["fast"].sides["exact"];
         assert_eq!((exact.n, exact.gap_ms_median, exact.gap_ms_max), (40, 61.5, 63.0));
-        assert_eq!(exact.hold_ms_median, Some(14.0));
+        assert_eq!((exact.hold_ms_median, exact.early_unlocks), (Some(14.0), Some(2)));
         assert_eq!(sample().profiles["hdd"].sides["idle"].hold_ms_median, None);
         assert_eq!(sample().profiles["fast"].txg_advance_ms_median, 12.5);
     }

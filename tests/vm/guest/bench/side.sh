@@ -13,7 +13,7 @@ idle) exec sleep 1 ;;
 snapshot_only) exec zfs snapshot "$snapshot" ;;
 # What people do.
 ftwrl_client)
-    exec mariadb -N --abort-source-on-error >/run/bench/$side.clock <<END
+    exec mariadb -N --abort-source-on-error >"/run/bench/$side.clock" <<END
 $clock
 FLUSH TABLES WITH READ LOCK;
 system zfs snapshot $snapshot
@@ -23,7 +23,7 @@ END
     ;;
 # What the best of them do.
 stage_cli)
-    exec mariadb -N --abort-source-on-error >/run/bench/$side.clock <<END
+    exec mariadb -N --abort-source-on-error >"/run/bench/$side.clock" <<END
 BACKUP STAGE START;
 BACKUP STAGE FLUSH;
 BACKUP STAGE BLOCK_DDL;
