@@ -9,5 +9,8 @@ pub mod fake_storage;
 pub mod ledger;
 pub mod locker;
 pub mod mariadb;
+pub mod mysql;
 pub mod private_bus;
+pub mod replica;
+pub mod tls;
 pub mod vm;
