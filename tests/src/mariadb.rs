@@ -1,5 +1,6 @@
 //! A real MariaDB server in a directory of its own, gone with the value that stands for it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, OptsBuilder};
+use mysql_async::{Conn, OptsBuilder, Row};
 use tempfile::TempDir;
 
 /// A fifth of the bytes that an empty server otherwise writes.
@@ -33,28 +34,39 @@ impl Server {
     /// Starts one in a directory that may hold more than the data, a certificate for instance.
     pub async fn start_in(dir: TempDir, options: &[String]) -> Self {
         install(&dir.path().join("data"));
-        let process = Command::new("mariadbd")
-            .args([
-                "--no-defaults",
-                "--user=root",
-                "--log-bin=b",
-                "--server-id=1",
-                "--innodb-buffer-pool-size=16M",
-            ])
+        let server = Self::launch(dir, options).await;
+        server.populate().await;
+        server
+    }
+
+    /// Starts one on the data that is there, with nothing added to it.
+    pub async fn launch(dir: TempDir, options: &[String]) -> Self {
+        let mut command = Command::new("mariadbd");
+        command.args([
+            "--no-defaults",
+            "--user=root",
+            "--innodb-buffer-pool-size=16M",
+            SMALL_LOG,
+        ]);
+        Self::spawn(dir, command, options).await
+    }
+
+    /// Starts a server's program, MySQL's for instance, on `data` in the directory.
+    pub(crate) async fn spawn(dir: TempDir, mut command: Command, options: &[String]) -> Self {
+        let process = command
+            .args(["--log-bin=b", "--server-id=1"])
             .arg(format!("--datadir={}", dir.path().join("data").display()))
             .arg(format!("--socket={}", dir.path().join("db.sock").display()))
             .arg(format!("--pid-file={}", dir.path().join("pid").display()))
-            .arg(SMALL_LOG)
             .args(options)
             // A server that starts clears others' temporary tables out of a directory that they share.
             .env("TMPDIR", dir.path())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(dir.path().join("log")).unwrap())
             .spawn()
-            .expect("mariadbd must be installed for these tests");
+            .unwrap_or_else(|error| panic!("{command:?} must be installed for these tests: {error}"));
         let mut server = Self { dir, process };
         server.wait_until_up().await;
-        server.populate().await;
         server
     }
 
@@ -65,8 +77,12 @@ impl Server {
                 return;
             }
             let log = || std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-            assert!(self.process.try_wait().unwrap().is_none(), "mariadbd ended: {}", log());
-            assert!(Instant::now() < deadline, "mariadbd doesn't come up: {}", log());
+            assert!(
+                self.process.try_wait().unwrap().is_none(),
+                "the server ended: {}",
+                log()
+            );
+            assert!(Instant::now() < deadline, "the server doesn't come up: {}", log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -131,6 +147,24 @@ impl Server {
         (file, position, gtid.unwrap())
     }
 
+    /// The rows of a query, each value as the server writes it.
+    pub async fn rows(&self, query: &str) -> Vec<BTreeMap<String, String>> {
+        let mut conn = self.connect().await;
+        let rows: Vec<Row> = conn
+            .query(query)
+            .await
+            .unwrap_or_else(|error| panic!("{query}: {error}"));
+        conn.disconnect().await.unwrap();
+        let text = |row: &Row, at: usize| row.get_opt::<String, _>(at).and_then(Result::ok).unwrap_or_default();
+        let named = |row: &Row| {
+            let columns = row.columns_ref().iter().enumerate();
+            columns
+                .map(|(at, column)| (column.name_str().into_owned(), text(row, at)))
+                .collect()
+        };
+        rows.iter().map(named).collect()
+    }
+
     /// The connections of `user`, as the server lists them.
     pub async fn connections_of(&self, user: &str) -> Vec<u64> {
         self.processes(&format!("user = '{user}'")).await
@@ -159,6 +193,18 @@ impl Server {
         assert!(done.success());
     }
 
+    /// Copies its data to `to` as they are at one moment: the process stands still meanwhile.
+    pub fn copy_data(&self, to: &Path) {
+        self.signal("STOP");
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(self.dir.path().join("data"))
+            .arg(to)
+            .status();
+        self.signal("CONT");
+        assert!(copied.unwrap().success());
+    }
+
     /// Stops it, as a crash would.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
@@ -174,7 +220,8 @@ impl Drop for Server {
     }
 }
 
-fn install(data: &Path) {
+/// Makes the data of a server that has nothing in it yet.
+pub fn install(data: &Path) {
     let done = Command::new("mariadb-install-db")
         .args([
             "--no-defaults",
@@ -253,4 +300,13 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.done.store(true, Ordering::Relaxed);
     }
+}
+
+/// A port of the loopback interface on which nobody listens now.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }

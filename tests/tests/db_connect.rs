@@ -3,12 +3,10 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::path::Path;
-use std::process::Command;
-
 use mariasnap_dbus::properties::{SOURCE_FILE, SOURCE_POSITION};
 use mariasnap_tests::locker::{Ended, World};
-use mariasnap_tests::mariadb::Server;
+use mariasnap_tests::mariadb::{Server, free_port};
+use mariasnap_tests::tls::certificates;
 
 const PASSWORD: &str = "s3cret \"quoted\" #1";
 
@@ -211,75 +209,6 @@ async fn a_bad_configuration_names_file_and_key() {
     }
     assert_eq!(world.run(&["snapshot", "nowhere"]).await.code, 3);
     assert_eq!(world.run(&["snapshot", "no/where"]).await.code, 2);
-}
-
-fn openssl(dir: &Path, arguments: &[&str]) {
-    let done = Command::new("openssl")
-        .args(arguments)
-        .current_dir(dir)
-        .output()
-        .expect("openssl must be installed");
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-}
-
-/// A CA and a server's certificate for `localhost`.
-fn certificates(dir: &Path) {
-    let key = ["-newkey", "rsa:2048", "-nodes"];
-    let ca = [
-        "req",
-        "-x509",
-        "-subj",
-        "/CN=test CA",
-        "-days",
-        "2",
-        "-keyout",
-        "ca.key",
-        "-out",
-        "ca.pem",
-    ];
-    openssl(dir, &[&ca[..], &key[..]].concat());
-    let request = [
-        "req",
-        "-subj",
-        "/CN=localhost",
-        "-keyout",
-        "server.key",
-        "-out",
-        "server.csr",
-    ];
-    openssl(dir, &[&request[..], &key[..]].concat());
-    std::fs::write(
-        dir.join("extensions"),
-        "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n",
-    )
-    .unwrap();
-    let sign = [
-        "x509",
-        "-req",
-        "-in",
-        "server.csr",
-        "-CA",
-        "ca.pem",
-        "-CAkey",
-        "ca.key",
-        "-CAcreateserial",
-    ];
-    openssl(
-        dir,
-        &[
-            &sign[..],
-            &["-days", "2", "-extfile", "extensions", "-out", "server.pem"],
-        ]
-        .concat(),
-    );
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 #[tokio::test]

@@ -13,10 +13,10 @@ pub(super) enum Question {
     /// The binary log's file and offset.
     Binlog,
     /// What was executed of each source's log.
-    Replica,
+    Sources,
     /// Galera's last committed write set.
     Galera,
-    /// MySQL's one answer to all of it.
+    /// MySQL's one answer for the connection's id, GTIDs, binary log and InnoDB's log.
     LogStatus,
 }
 
@@ -32,7 +32,7 @@ impl Question {
         match self {
             Self::Gtids(statement) => statement,
             Self::Binlog => server.binlog_status_statement(),
-            Self::Replica => server.replica_status_statement(),
+            Self::Sources => server.replica_status_statement(),
             // Of all that begins so, the state's uuid and the last committed number are wanted.
             Self::Galera => "SHOW GLOBAL STATUS LIKE 'wsrep_l%'",
             Self::LogStatus => log_status::STATEMENT,
@@ -49,7 +49,7 @@ impl Question {
                     .and_then(|row| file_and_offset(row, &["File"], &["Position"]));
                 position.binlog = Some(binlog.ok_or("the binary log's position")?);
             }
-            Self::Replica => position.sources = rows.iter().filter_map(source).collect(),
+            Self::Sources => position.sources = rows.iter().filter_map(source).collect(),
             Self::Galera => position.galera = galera(rows),
             Self::LogStatus => log_status::fill(rows.first().ok_or("log_status")?, position)?,
         }

@@ -2,8 +2,9 @@
 
 use mysql_async::Row;
 
+use super::Position;
 use super::answer::Question;
-use super::{Position, log_status};
+use super::log_status::{self, Tried};
 use crate::database::{DatabaseError, Flavour, Server, Session};
 
 const DOING: &str = "reading the position";
@@ -65,27 +66,27 @@ impl PositionReader {
     }
 }
 
-/// One question where the server answers all of them at once, or else one for each thing that there is to know.
+/// One question for each thing that there is to know, or for several of them where the server answers them together.
 async fn choose(session: &mut Session, server: &Server) -> Result<(Vec<Question>, Vec<String>), DatabaseError> {
-    let mut warnings = Vec::new();
+    let (mut questions, mut warnings) = (Vec::new(), Vec::new());
+    let mut is_replica = server.has_replicated();
     if server.has_log_status() {
         match log_status::try_it(session).await? {
-            None => return Ok((vec![Question::LogStatus], warnings)),
-            Some(why) => warnings.push(why),
+            Tried::Refused(why) => warnings.push(why),
+            Tried::Works { is_replica: does } => {
+                questions.push(Question::LogStatus);
+                is_replica |= does;
+            }
         }
     }
-    let mut questions = vec![Question::Gtids(gtids(server))];
-    if server.has_binlog() {
-        questions.push(Question::Binlog);
+    if questions.is_empty() {
+        questions.push(Question::Gtids(gtids(server)));
+        questions.extend(server.has_binlog().then_some(Question::Binlog));
     }
-    let (is_replica, warning) = probe_replica(session, server).await?;
+    let (tells, warning) = probe_sources(session, server, is_replica).await?;
     warnings.extend(warning);
-    if is_replica {
-        questions.push(Question::Replica);
-    }
-    if server.is_galera() {
-        questions.push(Question::Galera);
-    }
+    questions.extend(tells.then_some(Question::Sources));
+    questions.extend(server.is_galera().then_some(Question::Galera));
     Ok((questions, warnings))
 }
 
@@ -99,18 +100,23 @@ fn gtids(server: &Server) -> &'static str {
     }
 }
 
-/// Whether there are sources whose executed positions can be read. A missing privilege is a warning.
-async fn probe_replica(session: &mut Session, server: &Server) -> Result<(bool, Option<String>), DatabaseError> {
-    let asked = session
-        .rows("asking for the replica's status", server.replica_status_statement())
-        .await;
-    match asked {
+/// Whether there are sources whose executed positions can be read. A missing privilege is a warning on a replica.
+async fn probe_sources(
+    session: &mut Session,
+    server: &Server,
+    is_replica: bool,
+) -> Result<(bool, Option<String>), DatabaseError> {
+    let statement = server.replica_status_statement();
+    match session.rows("asking for the replica's status", statement).await {
         Ok(sets) => Ok((sets.first().is_some_and(|rows| !rows.is_empty()), None)),
         Err(error) if error.is_denied() => {
-            let warning = server.has_replicated().then(|| {
-                format!("the sources' executed positions aren't recorded: {error}; grant REPLICA MONITOR for it")
-            });
-            Ok((false, warning))
+            let privilege = match server.flavour {
+                Flavour::MariaDb => "REPLICA MONITOR",
+                Flavour::MySql => "REPLICATION CLIENT",
+            };
+            let warning =
+                || format!("the sources' executed positions aren't recorded: {error}; grant {privilege} for it");
+            Ok((false, is_replica.then(warning)))
         }
         Err(error) => Err(error),
     }
