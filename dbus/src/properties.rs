@@ -46,5 +46,7 @@ pub const SOURCE_FILE: &str = "source-file";
 pub const SOURCE_POSITION: &str = "source-position";
 /// Time from the first lock statement to the lock being held, in milliseconds.
 pub const WAIT_MS: &str = "wait-ms";
+/// What spoke against the snapshot before it was taken, cut to a kilobyte; the run's report has all of it.
+pub const WARNINGS: &str = "warnings";
 /// Time for which commits were held up, in milliseconds; known only after the unlock.
 pub const HOLD_MS: &str = "hold-ms";

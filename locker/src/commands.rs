@@ -16,7 +16,7 @@ use crate::helper::{Caller, Helper};
 use crate::interrupt::Stop;
 use crate::report::{self, Report};
 use crate::snapshot::{self, Job};
-use crate::{generate, run_id, setup, table};
+use crate::{generate, layout, run_id, setup, table};
 
 /// Does what the command line says, tells what failed, and returns the exit code.
 pub async fn run(cli: Cli) -> Exit {
@@ -25,6 +25,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Snapshot(args) => return snapshot(&args.config.dir, &args.target, json).await,
         Command::List(args) => list(&args.config.dir, &args.target, json).await,
         Command::Destroy(args) => destroy(&args.config.dir, &args.target, &args.names, json).await,
+        Command::Check(args) => check(&args.config.dir, &args.target, json).await,
         Command::Targets(_) => targets(json).await,
         Command::Generate { what, dir } => {
             let done = generate::run(what, &dir).map_err(|source| Error::Generate { dir, source });
@@ -93,6 +94,13 @@ impl<'a> Entry<'a> {
         let state = snapshot.property(STATE).unwrap_or(STATE_UNPROVEN);
         Self { state, snapshot }
     }
+}
+
+async fn check(dir: &Path, target: &TargetName, json: bool) -> Result<Exit, Error> {
+    let settings = config::load(dir, target)?;
+    let check = layout::check(target, &settings).await?;
+    show(json, &check, || check.to_string())?;
+    Ok(Exit::from(check.verdict))
 }
 
 async fn targets(json: bool) -> Result<Exit, Error> {

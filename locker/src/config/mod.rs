@@ -17,7 +17,7 @@ use mariasnap_dbus::TargetName;
 pub use bound::Bound;
 pub use error::ConfigError;
 pub use secret::Secret;
-pub use settings::{Database, Endpoint, HelperSettings, LockSettings, LockStrategy, Settings, Tls};
+pub use settings::{Database, Endpoint, HelperSettings, LayoutCheck, LockSettings, LockStrategy, Settings, Tls};
 
 pub(crate) use option_file::OptionFile;
 use raw::Raw;

@@ -14,6 +14,7 @@ pub(super) struct Raw {
     pub(super) lock: RawLock,
     pub(super) keep: RawKeep,
     pub(super) helper: RawHelper,
+    pub(super) layout: RawLayout,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -49,6 +50,12 @@ pub(super) struct RawKeep {
 pub(super) struct RawHelper {
     pub(super) socket: Option<String>,
     pub(super) timeout: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLayout {
+    pub(super) check: Option<String>,
 }
 
 impl Raw {

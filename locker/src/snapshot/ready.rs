@@ -6,9 +6,11 @@ use mariasnap_dbus::{HelperError, properties as key};
 
 use super::Job;
 use super::SnapshotError;
+use super::properties::as_property;
 use super::tidy::sweep;
 use crate::database::{PositionReader, Server, ServerBounds, Session};
 use crate::helper::{Caller, Helper, HelperFailure, Properties, Ticket};
+use crate::layout::{self, Preflight};
 use crate::lock::{Kind, Plan};
 use crate::logging::step;
 
@@ -32,20 +34,25 @@ impl Ready {
     /// Connects to both sides, checks what can be checked, and has the helper prepare.
     pub(super) async fn make(job: &Job<'_>) -> Result<Self, SnapshotError> {
         let settings = job.settings;
+        step("checking that the target holds all of the database");
+        let layout = check_layout(job).await?;
         step("connecting to the database");
         let mut session = Session::connect(&settings.database).await?;
         let server = Server::inspect(&mut session).await?;
         let kind = Kind::choose(settings.lock.strategy, &server)?;
         session.set_bounds(&server, patient(job)).await?;
-        let (reader, warnings) = PositionReader::prepare(&mut session, &server).await?;
+        let (reader, mut warnings) = PositionReader::prepare(&mut session, &server).await?;
 
         step("asking the helper to prepare");
         let helper = Helper::connect(&settings.helper, Caller::Locker).await?;
         let (ticket, swept) = prepare(job, &helper).await?;
         session.set_bounds(&server, strict(job)).await?;
 
+        let mut properties = known_before(job, kind, &server);
+        properties.extend(as_property(&layout));
+        warnings.extend(layout);
         Ok(Self {
-            properties: known_before(job, kind, &server),
+            properties,
             plan: Plan {
                 kind,
                 bounds: settings.lock,
@@ -60,6 +67,17 @@ impl Ready {
             warnings,
             swept,
         })
+    }
+}
+
+/// Nothing is locked for a snapshot that couldn't be restored.
+async fn check_layout(job: &Job<'_>) -> Result<Vec<String>, SnapshotError> {
+    match layout::preflight(job.target, job.settings).await? {
+        Preflight::Go(warnings) => Ok(warnings),
+        Preflight::Stop(why) => Err(SnapshotError::Layout {
+            target: job.target.to_string(),
+            why,
+        }),
     }
 }
 
