@@ -132,7 +132,7 @@ fn data_of(view: &View) -> Option<&Located> {
     }
 }
 
-/// What can be done without is a warning that tells the loss.
+/// What can be done without is a warning that tells the loss; so is what changed while it was looked at.
 fn outside(purpose: Purpose, dataset: Option<Dataset>, error: &LayoutError) -> Judged {
     match purpose.loss() {
         Some(loss) => (
@@ -140,6 +140,7 @@ fn outside(purpose: Purpose, dataset: Option<Dataset>, error: &LayoutError) -> J
             Verdict::Warning,
             Some(format!("left out, so that {loss}: {error}")),
         ),
+        None if matches!(error, LayoutError::Unmounted { .. }) => (dataset, Verdict::Warning, Some(error.to_string())),
         None => (dataset, Verdict::Error, Some(error.to_string())),
     }
 }

@@ -59,8 +59,19 @@ pub(crate) fn view(places: &[Place], own: &[String]) -> View {
             Err(_) => view.unlisted.push(located.path),
         }
     }
-    view.sights.extend(ends.iter().map(look));
+    let known = directories(&view.sights);
+    let is_known = |sight: &Sight| {
+        known
+            .iter()
+            .any(|known| known.purpose == Purpose::Tablespace && is_in(sight, known))
+    };
+    view.sights
+        .extend(ends.iter().map(look).filter(|sight| !is_known(sight)));
     view
+}
+
+fn is_in(sight: &Sight, directory: &Located) -> bool {
+    matches!(&sight.seen, Seen::On(located) if located.path.parent() == Some(&directory.path))
 }
 
 fn links_in(located: &Located, own: &[String]) -> Result<Vec<Place>, LookError> {

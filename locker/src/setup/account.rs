@@ -76,19 +76,20 @@ fn creation(flavour: Flavour, plugin_ready: bool) -> Vec<String> {
     install.into_iter().chain([create]).collect()
 }
 
-/// The least privileges on `*.*`: to lock, and to read the server's own and its source's position.
+/// The least privileges on `*.*`: to lock, to see tables that lie elsewhere, and to read the server's own and its
+/// source's position.
 fn global(version: Version) -> Vec<&'static str> {
     match version {
         Version {
             flavour: Flavour::MariaDb,
             number,
         } => match number {
-            n if n >= (10, 5, 9) => vec!["RELOAD", "BINLOG MONITOR", "SLAVE MONITOR"],
+            n if n >= (10, 5, 9) => vec!["RELOAD", "PROCESS", "BINLOG MONITOR", "SLAVE MONITOR"],
             // Until 10.5.9 reading the replica's state takes the privilege to change it.
-            n if n >= (10, 5, 2) => vec!["RELOAD", "BINLOG MONITOR", "REPLICATION SLAVE ADMIN"],
-            _ => vec!["RELOAD", "REPLICATION CLIENT"],
+            n if n >= (10, 5, 2) => vec!["RELOAD", "PROCESS", "BINLOG MONITOR", "REPLICATION SLAVE ADMIN"],
+            _ => vec!["RELOAD", "PROCESS", "REPLICATION CLIENT"],
         },
-        _ => vec!["RELOAD", "REPLICATION CLIENT"],
+        _ => vec!["RELOAD", "PROCESS", "REPLICATION CLIENT"],
     }
 }
 
@@ -147,18 +148,24 @@ mod tests {
         for (server, rest) in [
             (
                 "11.8.6-MariaDB",
-                "VIA unix_socket; GRANT RELOAD, BINLOG MONITOR, SLAVE MONITOR ON *.* TO",
+                "VIA unix_socket; GRANT RELOAD, PROCESS, BINLOG MONITOR, SLAVE MONITOR ON *.* TO",
             ),
             (
                 "10.5.3-MariaDB",
-                "VIA unix_socket; GRANT RELOAD, BINLOG MONITOR, REPLICATION SLAVE ADMIN ON *.* TO",
+                "VIA unix_socket; GRANT RELOAD, PROCESS, BINLOG MONITOR, REPLICATION SLAVE ADMIN ON *.* TO",
             ),
             (
                 "10.4.34-MariaDB",
-                "VIA unix_socket; GRANT RELOAD, REPLICATION CLIENT ON *.* TO",
+                "VIA unix_socket; GRANT RELOAD, PROCESS, REPLICATION CLIENT ON *.* TO",
             ),
-            ("8.4.2", "WITH auth_socket; GRANT RELOAD, REPLICATION CLIENT ON *.* TO"),
-            ("5.7.44", "WITH auth_socket; GRANT RELOAD, REPLICATION CLIENT ON *.* TO"),
+            (
+                "8.4.2",
+                "WITH auth_socket; GRANT RELOAD, PROCESS, REPLICATION CLIENT ON *.* TO",
+            ),
+            (
+                "5.7.44",
+                "WITH auth_socket; GRANT RELOAD, PROCESS, REPLICATION CLIENT ON *.* TO",
+            ),
         ] {
             let statements = new(server);
             assert!(
@@ -180,7 +187,7 @@ mod tests {
         let present = account(
             "CREATE USER `mariasnap`@`localhost` IDENTIFIED VIA unix_socket",
             &[
-                "GRANT RELOAD, BINLOG MONITOR, REPLICA MONITOR ON *.* TO `mariasnap`@`localhost` IDENTIFIED VIA unix_socket",
+                "GRANT RELOAD, PROCESS, BINLOG MONITOR, REPLICA MONITOR ON *.* TO `mariasnap`@`localhost` IDENTIFIED VIA unix_socket",
             ],
         );
         assert_eq!(
@@ -189,7 +196,7 @@ mod tests {
         );
         let present = account(
             "CREATE USER `mariasnap`@`localhost` IDENTIFIED WITH 'auth_socket'",
-            &["GRANT RELOAD, REPLICATION CLIENT ON *.* TO `mariasnap`@`localhost`"],
+            &["GRANT RELOAD, PROCESS, REPLICATION CLIENT ON *.* TO `mariasnap`@`localhost`"],
         );
         assert_eq!(plan(version("8.0.36"), Some(&present), true), AccountPlan::default());
     }
@@ -205,7 +212,7 @@ mod tests {
             plan.statements,
             [
                 LOCAL_ONLY,
-                "GRANT BINLOG MONITOR, SLAVE MONITOR ON *.* TO 'mariasnap'@'localhost'"
+                "GRANT PROCESS, BINLOG MONITOR, SLAVE MONITOR ON *.* TO 'mariasnap'@'localhost'"
             ]
         );
         assert!(plan.notes[0].contains("kept as it is"), "{:?}", plan.notes);

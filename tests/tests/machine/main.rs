@@ -6,6 +6,7 @@
 
 mod allowed;
 mod bad_input;
+mod check;
 mod faults;
 mod foreign;
 mod guards;
