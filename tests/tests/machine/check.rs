@@ -99,7 +99,7 @@ fn a_table_on_another_dataset_stops_a_run_before_its_lock() {
     let snapshots = world.vm.ok("zfs list -H -o name -t snapshot -r tank");
     // With the other dataset in the target all is well: the check looks at what the helper has.
     world.vm.ok(
-        "sed -i 's|{ name = \"tank/mysql\" }|{ name = \"tank/mysql\" }, { name = \"tank/ssd\" }|' \
+        "sed -i 's|{ name = \"tank/mysql\", children = false },|& { name = \"tank/ssd\" },|' \
                      /etc/mariasnap/zfs-helper.toml && grep -q tank/ssd /etc/mariasnap/zfs-helper.toml
                  systemctl stop mariasnap-zfs-helper.service",
     );
