@@ -188,6 +188,7 @@ async fn a_plain_server_has_nothing_against_it_but_its_place() {
 #[tokio::test]
 async fn a_missing_privilege_is_told_and_a_granted_one_suffices() {
     let world = World::new(WARNED, &[]).await;
+    world.server.run("REVOKE PROCESS ON *.* FROM snap@localhost").await;
     let told = warnings(&world.snapshot().end().await);
     assert!(told.contains("grant PROCESS"), "{told}");
     world.server.run("GRANT PROCESS ON *.* TO snap@localhost").await;
@@ -199,6 +200,7 @@ async fn a_missing_privilege_is_told_and_a_granted_one_suffices() {
 #[tokio::test]
 async fn what_the_account_cannot_see_is_not_ok() {
     let world = World::new(CHECKED, &[]).await;
+    world.server.run("REVOKE PROCESS ON *.* FROM snap@localhost").await;
     world.server.run("CREATE TABLE t.m (i INT) ENGINE=MyISAM").await;
     // With a password, root can't log in for the check, and the configured account is asked.
     world

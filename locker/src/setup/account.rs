@@ -76,8 +76,8 @@ fn creation(flavour: Flavour, plugin_ready: bool) -> Vec<String> {
     install.into_iter().chain([create]).collect()
 }
 
-/// The least privileges on `*.*`: to lock, to see tables that lie elsewhere, and to read the server's own and its
-/// source's position.
+/// The least privileges on `*.*`: to lock, to see what would be in the way of the lock, and to read the server's own and
+/// its source's position.
 fn global(version: Version) -> Vec<&'static str> {
     match version {
         Version {
