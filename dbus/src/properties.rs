@@ -77,6 +77,8 @@ pub const CEILING: &str = "ceiling-";
 pub const QUIET_MS: &str = "quiet-ms";
 /// Time from the first lock statement to the lock being held, in milliseconds.
 pub const WAIT_MS: &str = "wait-ms";
+/// What spoke against the snapshot before it was taken, cut to a kilobyte; the run's report has all of it.
+pub const WARNINGS: &str = "warnings";
 /// Time for which the lock held others up, in milliseconds; known only after the unlock.
 pub const HOLD_MS: &str = "hold-ms";
 /// The pool's open transaction group at the unlock, where that came before the cut was on the disks. The snapshot's

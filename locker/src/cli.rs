@@ -30,6 +30,15 @@ pub enum Command {
     /// Destroy snapshots by name; held, cloned and the last ones kept are refused.
     #[command(after_help = "Examples:\n  mariasnap destroy main mariasnap-20261120T213800Z-0af3c1")]
     Destroy(DestroyArgs),
+    /// Check that a snapshot of the target holds all that the server writes; takes nothing, locks nothing.
+    ///
+    /// Where are the data directory, InnoDB's tablespaces and logs, Aria's log, binary and relay logs, keys; on which
+    /// dataset is each, and is that in the target? Which settings does a snapshot suffer from? As root it sees links in
+    /// the data directory; whoever can't is told so. It ends with 0 if there is no error, with 3 if there is.
+    #[command(
+        after_help = "Examples:\n  mariasnap check main\n  mariasnap check main --json | jq '.findings[] | select(.verdict != \"ok\")'"
+    )]
+    Check(TargetArgs),
     /// List the targets that the helper knows.
     #[command(after_help = "Examples:\n  mariasnap targets --json")]
     Targets(OutputArgs),
@@ -103,7 +112,7 @@ impl Cli {
     /// Whether the report is JSON.
     pub fn json(&self) -> bool {
         match &self.command {
-            Command::Snapshot(args) | Command::List(args) => args.output.json,
+            Command::Snapshot(args) | Command::List(args) | Command::Check(args) => args.output.json,
             Command::Destroy(args) => args.output.json,
             Command::Targets(output) => output.json,
             Command::Setup(_) | Command::Generate { .. } => false,

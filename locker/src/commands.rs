@@ -17,7 +17,7 @@ use crate::interrupt::Stop;
 use crate::quiet::Blocker;
 use crate::report::{self, Report};
 use crate::snapshot::{self, Job, Recorded};
-use crate::{generate, run_id, setup, table};
+use crate::{generate, layout, run_id, setup, table};
 
 /// Does what the command line says, tells what failed, and returns the exit code.
 pub async fn run(cli: Cli) -> Exit {
@@ -26,6 +26,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Snapshot(args) => return snapshot(&args.config.dir, &args.target, json).await,
         Command::List(args) => list(&args.config.dir, &args.target, json).await,
         Command::Destroy(args) => destroy(&args.config.dir, &args.target, &args.names, json).await,
+        Command::Check(args) => check(&args.config.dir, &args.target, json).await,
         Command::Targets(_) => targets(json).await,
         Command::Generate { what, dir } => {
             let done = generate::run(what, &dir).map_err(|source| Error::Generate { dir, source });
@@ -100,6 +101,13 @@ impl<'a> Entry<'a> {
             snapshot,
         }
     }
+}
+
+async fn check(dir: &Path, target: &TargetName, json: bool) -> Result<Exit, Error> {
+    let settings = config::load(dir, target)?;
+    let check = layout::check(target, &settings).await?;
+    show(json, &check, || check.to_string())?;
+    Ok(Exit::from(check.verdict))
 }
 
 async fn targets(json: bool) -> Result<Exit, Error> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::config::ConfigError;
 use crate::helper::HelperFailure;
+use crate::layout::CheckError;
 use crate::quiet::Blocker;
 use crate::setup::SetupError;
 use crate::snapshot::SnapshotError;
@@ -21,6 +22,9 @@ pub enum Error {
     /// The helper didn't do what was asked, or can't be reached.
     #[error(transparent)]
     Helper(#[from] HelperFailure),
+    /// The layout couldn't be checked.
+    #[error(transparent)]
+    Check(#[from] CheckError),
     /// At least one snapshot is still there.
     #[error("{failed} of {asked} snapshots weren't destroyed")]
     NotDestroyed {

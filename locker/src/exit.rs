@@ -5,6 +5,7 @@ use mariasnap_dbus::{HelperError, HelperErrorKind};
 use crate::error::Error;
 use crate::helper::HelperFailure;
 use crate::interrupt::Interrupt;
+use crate::layout::{CheckError, Verdict};
 use crate::lock::{Cause, LockError};
 use crate::quiet::QuietError;
 use crate::setup::SetupErrorKind;
@@ -20,7 +21,7 @@ pub enum Exit {
     Internal = 1,
     /// The command line is wrong.
     Usage = 2,
-    /// The configuration is wrong.
+    /// The configuration is wrong, or the target leaves out what the server writes.
     Config = 3,
     /// The database can't be reached, refuses the login, or can't do what is needed.
     Database = 4,
@@ -50,7 +51,7 @@ Exit codes:
   0   done
   1   internal error
   2   wrong usage
-  3   wrong configuration
+  3   wrong configuration, or the target leaves out what the server needs; nothing was locked or taken
   4   no connection to the database, or it lacks what is needed
   5   lock not obtained in time; nothing was taken
   6   lock lost, or not proven to have been held at the cut; no consistent snapshot
@@ -106,6 +107,8 @@ impl From<&Error> for Exit {
             Error::Config(_) => Self::Config,
             Error::Snapshot(error) => Self::from(&**error),
             Error::Helper(failure) => Self::without_snapshot(failure),
+            Error::Check(CheckError::Database(_)) => Self::Database,
+            Error::Check(CheckError::Helper(failure)) => Self::without_snapshot(failure),
             Error::NotDestroyed { .. } => Self::NotDestroyed,
             Error::Setup(error) => match error.kind() {
                 SetupErrorKind::Config => Self::Config,
@@ -114,6 +117,15 @@ impl From<&Error> for Exit {
                 SetupErrorKind::Failed => Self::Internal,
             },
             Error::Output(_) | Error::Generate { .. } | Error::Runtime(_) => Self::Internal,
+        }
+    }
+}
+
+impl From<Verdict> for Exit {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Ok | Verdict::Unchecked | Verdict::Warning => Self::Ok,
+            Verdict::Error => Self::Config,
         }
     }
 }
@@ -127,6 +139,7 @@ impl From<&SnapshotError> for Exit {
             | SnapshotError::TooEarly { fate, .. }
             | SnapshotError::Confirm { fate, .. } => fate,
             SnapshotError::Database(_) => return Self::Database,
+            SnapshotError::Layout { .. } => return Self::Config,
             SnapshotError::Helper(failure) => {
                 return match Self::from(failure) {
                     // Known all the same: a run's first calls take no snapshot.

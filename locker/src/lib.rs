@@ -12,6 +12,7 @@ pub mod exit;
 mod generate;
 pub mod helper;
 pub mod interrupt;
+pub mod layout;
 pub mod lock;
 pub mod logging;
 pub mod quiet;

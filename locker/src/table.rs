@@ -53,7 +53,8 @@ pub(crate) fn outcomes(outcomes: &[DestroyOutcome]) -> String {
     columns(rows.collect())
 }
 
-fn columns<const N: usize>(rows: Vec<[String; N]>) -> String {
+/// Lines up the cells of rows, the first of which is the head.
+pub(crate) fn columns<const N: usize>(rows: Vec<[String; N]>) -> String {
     let width = |column: usize| {
         rows.iter()
             .filter_map(|row| row.get(column))

@@ -102,14 +102,19 @@ impl World {
         world
     }
 
-    /// Writes the target's file; the helper's socket is added.
+    /// Writes the target's file; the helper's socket is added. No server of a test is on ZFS, so its layout isn't
+    /// checked unless the file says so.
     pub fn configure(&self, config: &str) {
         let targets = self.dir.path().join("targets");
         std::fs::create_dir_all(&targets).unwrap();
         let socket = self.helper.socket().display();
+        let layout = match config.contains("[layout]") {
+            true => "",
+            false => "[layout]\ncheck = \"off\"\n",
+        };
         std::fs::write(
             targets.join("main.toml"),
-            format!("{config}\n[helper]\nsocket = \"{socket}\"\n"),
+            format!("{config}\n{layout}[helper]\nsocket = \"{socket}\"\n"),
         )
         .unwrap();
     }
@@ -119,7 +124,7 @@ impl World {
         let mut command = tokio::process::Command::new(binary());
         command.args(arguments);
         // The only commands that read a target's file.
-        if let Some(&("snapshot" | "list" | "destroy")) = arguments.first() {
+        if let Some(&("snapshot" | "list" | "destroy" | "check")) = arguments.first() {
             command.arg("--config-dir").arg(self.dir.path());
         }
         let child = command

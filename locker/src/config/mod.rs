@@ -19,7 +19,7 @@ pub use bound::Bound;
 pub use error::ConfigError;
 pub use quiet::{EVERYBODY, Kill, KillRule, OnBlocked, QuietSettings};
 pub use secret::Secret;
-pub use settings::{Database, Endpoint, HelperSettings, LockSettings, LockStrategy, Settings, Tls};
+pub use settings::{Database, Endpoint, HelperSettings, LayoutCheck, LockSettings, LockStrategy, Settings, Tls};
 
 pub(crate) use option_file::OptionFile;
 use raw::Raw;

@@ -15,6 +15,7 @@ pub(super) struct Raw {
     pub(super) quiet: RawQuiet,
     pub(super) keep: RawKeep,
     pub(super) helper: RawHelper,
+    pub(super) layout: RawLayout,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -68,6 +69,12 @@ pub(super) struct RawKeep {
 pub(super) struct RawHelper {
     pub(super) socket: Option<String>,
     pub(super) timeout: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLayout {
+    pub(super) check: Option<String>,
 }
 
 impl Raw {

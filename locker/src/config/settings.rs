@@ -31,6 +31,8 @@ pub struct Settings {
     pub keep_last: Option<NonZeroU32>,
     /// How to reach the storage helper.
     pub helper: HelperSettings,
+    /// What comes of a layout that a snapshot can't hold.
+    pub layout: LayoutCheck,
 }
 
 /// How to reach the database.
@@ -97,6 +99,17 @@ pub enum LockStrategy {
     Fixed(Kind),
 }
 
+/// `layout.check`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayoutCheck {
+    /// A run ends before its lock.
+    Error,
+    /// A run goes on, and tells it as a warning.
+    Warn,
+    /// Nobody looks.
+    Off,
+}
+
 /// How to reach the storage helper.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HelperSettings {
@@ -128,6 +141,7 @@ impl Settings {
             quiet: QuietSettings::check(path, raw.quiet)?,
             keep_last: check_keep(path, raw.keep.last)?,
             helper: HelperSettings::check(path, &raw.helper)?,
+            layout: LayoutCheck::check(path, raw.layout.check.as_deref())?,
             database: Database::check(path, raw.database, options, credential)?,
         })
     }
@@ -301,6 +315,20 @@ fn check_max_wait(path: &Path, raw: &RawLock) -> Result<Bound, ConfigError> {
         max_wait.get()
     );
     Err(wrong(path, KEY, why))
+}
+
+impl LayoutCheck {
+    fn check(path: &Path, text: Option<&str>) -> Result<Self, ConfigError> {
+        match text {
+            None | Some("error") => Ok(Self::Error),
+            Some("warn") => Ok(Self::Warn),
+            Some("off") => Ok(Self::Off),
+            Some(other) => {
+                let why = format!("{other:?} isn't known; known are \"error\", \"warn\" and \"off\"");
+                Err(wrong(path, "layout.check", why))
+            }
+        }
+    }
 }
 
 impl HelperSettings {

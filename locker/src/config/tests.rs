@@ -34,6 +34,7 @@ fn an_empty_file_is_a_valid_configuration() {
     assert_eq!(settings.lock.max_hold.get(), Duration::from_secs(15));
     assert_eq!(settings.keep_last, None);
     assert_eq!(settings.helper, HelperSettings::default());
+    assert_eq!(settings.layout, LayoutCheck::Error);
 }
 
 #[test]
@@ -60,6 +61,7 @@ fn errors_name_the_file_and_the_key() {
         ("[lock]\nmax_wait = \"51s\"", "lock.max_wait"),
         ("[lock]\nmax_hold = \"soon\"", "lock.max_hold"),
         ("[keep]\nlast = 0", "keep.last"),
+        ("[layout]\ncheck = \"no\"", "layout.check"),
         ("[helper]\nsocket = \"x\"", "helper.socket"),
         ("[helper]\ntimeout = \"5\"", "helper.timeout"),
     ] {

@@ -60,6 +60,11 @@ impl Server {
         self.variables.contains_key(variable)
     }
 
+    /// Whether its version is this one or later; versions compare within a flavour only.
+    pub fn is_at_least(&self, version: (u16, u16, u16)) -> bool {
+        self.number >= version
+    }
+
     /// Whether the server has `BACKUP STAGE`: MariaDB from 10.4.1.
     pub fn has_backup_stage(&self) -> bool {
         self.flavour == Flavour::MariaDb && self.number >= (10, 4, 1)

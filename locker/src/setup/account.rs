@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::database::Flavour;
 
-use super::server::Version;
+use crate::database::Version;
 
 /// The account, as SQL names it.
 pub(crate) const ACCOUNT: &str = "'mariasnap'@'localhost'";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::layout::Layout;
-use super::server::Variables;
+use crate::layout::variables::Variables;
 
 /// The properties that advice is given on, as `zfs get` takes them.
 pub(crate) const PROPERTIES: &str = "atime,logbias,primarycache,recordsize";

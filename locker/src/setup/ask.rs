@@ -7,9 +7,10 @@ use mysql_async::Row;
 use super::account::{ACCOUNT, Account, plugin};
 use super::args::Args;
 use super::error::SetupError;
-use super::server::{VARIABLES, Variables, Version};
 use crate::config::{Bound, Database, Endpoint};
+use crate::database::Version;
 use crate::database::{DatabaseError, Session};
+use crate::layout::variables::{self, Variables};
 
 /// Where servers listen unless they are told otherwise: Debian's place, then Red Hat's.
 const SOCKETS: [&str; 2] = ["/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock"];
@@ -51,9 +52,7 @@ fn find_socket(named: Option<&Path>) -> Result<PathBuf, SetupError> {
 
 /// The server's version and variables.
 pub(crate) async fn variables(session: &mut Session, socket: &Path) -> Result<(Version, Variables), SetupError> {
-    let names: Vec<_> = VARIABLES.iter().map(|name| format!("'{name}'")).collect();
-    let statement = format!("SHOW GLOBAL VARIABLES WHERE Variable_name IN ({})", names.join(", "));
-    let rows = rows(session, &statement).await?;
+    let rows = rows(session, &variables::statement()).await?;
     let pair = |row: Row| Some((row.get::<String, _>(0)?, row.get::<String, _>(1)?));
     let variables = Variables::new(rows.into_iter().filter_map(pair));
     let version = variables.get("version").and_then(Version::parse);

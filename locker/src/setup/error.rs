@@ -4,9 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use super::helper_file::HelperFileError;
-use super::layout_error::LayoutError;
 use crate::config::ConfigError;
 use crate::database::DatabaseError;
+use crate::layout::error::{LayoutError, LookError};
 
 /// What ended a setup: what was tried, on what, why it failed, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +132,12 @@ impl SetupError {
 impl From<LayoutError> for SetupError {
     fn from(error: LayoutError) -> Self {
         Self::Refused(error.to_string())
+    }
+}
+
+impl From<LookError> for SetupError {
+    fn from(LookError { doing, path, source }: LookError) -> Self {
+        Self::File { doing, path, source }
     }
 }
 

@@ -1,16 +1,11 @@
 //! What setup reads from this machine.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::error::SetupError;
-use super::layout::Located;
-use super::mounts::{Mounts, mount_id};
 use super::program;
-use super::server::Place;
 use super::target::Member;
 
 /// Only root may write what setup writes.
@@ -19,34 +14,6 @@ pub(crate) fn require_root() -> Result<(), SetupError> {
         true => Ok(()),
         false => Err(SetupError::NotRoot),
     }
-}
-
-/// The mount table.
-pub(crate) fn mounts() -> Result<Mounts, SetupError> {
-    const TABLE: &str = "/proc/self/mountinfo";
-    let text = fs::read_to_string(TABLE).map_err(SetupError::file("read", TABLE))?;
-    Mounts::parse(&text).map_err(|error| SetupError::file("parse", TABLE)(io::Error::other(error)))
-}
-
-/// Follows a place's links and asks the kernel on which mount it ends.
-pub(crate) fn locate(place: &Place) -> Result<Located, SetupError> {
-    let path = fs::canonicalize(&place.path).map_err(SetupError::file("find", &place.path))?;
-    // Opened as a path only, so that nothing that lies there, a FIFO say, is waited for.
-    let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(&path)
-        .map_err(SetupError::file("open", &path))?;
-    let info = format!("/proc/self/fdinfo/{}", file.as_raw_fd());
-    let text = fs::read_to_string(&info).map_err(SetupError::file("read", &info))?;
-    let missing = || io::Error::other("it has no mnt_id");
-    let mount = mount_id(&text).ok_or_else(|| SetupError::file("parse", &info)(missing()))?;
-    Ok(Located {
-        purpose: place.purpose,
-        path,
-        mount,
-    })
 }
 
 /// A file's text, if there is a file.

@@ -5,21 +5,11 @@ use std::path::{Path, PathBuf};
 
 use mariasnap_dbus::Dataset;
 
-use super::layout_error::LayoutError;
-use super::mounts::{Mount, Mounts};
-use super::server::Purpose;
 use super::target::{Member, covers, is_below, tidy};
-
-/// A directory of the server with its links followed, and the mount that it is on.
-#[derive(Debug, Clone)]
-pub(crate) struct Located {
-    /// What for.
-    pub(crate) purpose: Purpose,
-    /// Where, links followed.
-    pub(crate) path: PathBuf,
-    /// The mount it is on.
-    pub(crate) mount: u64,
-}
+use crate::layout::error::LayoutError;
+use crate::layout::ground::{Located, dataset_of, same_pool, within};
+use crate::layout::mounts::Mounts;
+use crate::layout::purpose::Purpose;
 
 /// What is to be snapshotted.
 #[derive(Debug, PartialEq, Eq)]
@@ -156,17 +146,16 @@ fn needs_of_places(
         let found = dataset_of(place, mounts).and_then(|(_, dataset)| same_pool(place, dataset, data));
         match found {
             Ok(dataset) => needs.push(need(place.purpose, &place.path, dataset, false)),
-            Err(error) if place.purpose == Purpose::Binlog => warnings.push(format!(
-                "left out, so that no replica can be fed from a restored snapshot: {error}"
-            )),
-            Err(error) => return Err(error),
+            Err(error) => match place.purpose.loss() {
+                Some(loss) => warnings.push(format!("left out, so that {loss}: {error}")),
+                None => return Err(error),
+            },
         }
     }
     Ok(needs)
 }
 
-/// What is mounted inside the data directory. Snapshots that ZFS mounts by itself below `.zfs` don't count, nor does
-/// a mount for temporary files and nothing else.
+/// What is mounted inside the data directory.
 fn needs_below(
     data_place: &Located,
     mounts: &Mounts,
@@ -174,19 +163,11 @@ fn needs_below(
     tmpdir: Option<&Path>,
 ) -> Result<Vec<Need>, LayoutError> {
     let mut needs = Vec::new();
-    for mount in mounts.below(&data_place.path) {
-        let is_snapshot = mount.fs_type == "zfs" && mount.source.contains('@');
-        if is_snapshot || tmpdir.is_some_and(|tmpdir| tmpdir == mount.point) {
-            continue;
-        }
-        let place = Located {
-            purpose: Purpose::Within,
-            path: mount.point.clone(),
-            mount: mount.id,
-        };
-        let dataset = same_pool(&place, zfs_dataset(&place, mount)?, data)?;
+    for place in within(&data_place.path, mounts, tmpdir) {
+        let (_, dataset) = dataset_of(&place, mounts)?;
+        let dataset = same_pool(&place, dataset, data)?;
         let child = is_below(dataset.as_str(), data.as_str());
-        needs.push(need(Purpose::Within, &mount.point, dataset, child));
+        needs.push(need(Purpose::Within, &place.path, dataset, child));
     }
     Ok(needs)
 }
@@ -198,42 +179,6 @@ fn need(purpose: Purpose, path: &Path, dataset: Dataset, child: bool) -> Need {
         dataset,
         child,
     }
-}
-
-fn same_pool(place: &Located, dataset: Dataset, data: &Dataset) -> Result<Dataset, LayoutError> {
-    if dataset.pool() == data.pool() {
-        return Ok(dataset);
-    }
-    Err(LayoutError::OtherPool {
-        what: place.purpose.describe(),
-        path: place.path.clone(),
-        dataset,
-        pool: data.pool().to_owned(),
-    })
-}
-
-fn dataset_of<'a>(place: &Located, mounts: &'a Mounts) -> Result<(&'a Mount, Dataset), LayoutError> {
-    let mount = mounts.by_id(place.mount).ok_or_else(|| LayoutError::Unmounted {
-        path: place.path.clone(),
-    })?;
-    Ok((mount, zfs_dataset(place, mount)?))
-}
-
-fn zfs_dataset(place: &Located, mount: &Mount) -> Result<Dataset, LayoutError> {
-    if mount.fs_type != "zfs" {
-        return Err(LayoutError::NotZfs {
-            what: place.purpose.describe(),
-            path: place.path.clone(),
-            fs_type: mount.fs_type.clone(),
-            source_name: mount.source.clone(),
-            point: mount.point.clone(),
-        });
-    }
-    Dataset::parse(&mount.source).map_err(|error| LayoutError::Name {
-        path: place.path.clone(),
-        source_name: mount.source.clone(),
-        error,
-    })
 }
 
 #[cfg(test)]

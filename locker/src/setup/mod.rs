@@ -15,14 +15,10 @@ mod first;
 mod helper_file;
 mod host;
 mod layout;
-mod layout_error;
-mod links;
-mod mounts;
 mod options;
 mod plan;
 mod program;
 mod rule;
-mod server;
 mod show;
 mod target;
 mod target_file;
@@ -37,12 +33,14 @@ pub use args::Args;
 pub use error::{SetupError, SetupErrorKind};
 
 use crate::database::Session;
+use crate::layout::ground::Located;
+use crate::layout::places::{self, Place};
+use crate::layout::variables::Variables;
+use crate::layout::{links, look};
 use advice::Properties;
 use console::{say, warn};
 use files::Paths;
-use layout::Located;
 use plan::{Plan, Present, Survey};
-use server::{Place, Variables};
 
 /// Sets up one target. Nothing is changed before everything has been checked, nor with `--dry-run`; a run that was cut
 /// short is carried on by the next one.
@@ -75,13 +73,14 @@ pub async fn run(args: Args) -> Result<(), SetupError> {
 
 async fn survey(args: &Args, paths: &Paths, session: &mut Session, socket: &Path) -> Result<Survey, SetupError> {
     let (version, variables) = ask::variables(session, socket).await?;
-    let places = server::places(&variables).ok_or_else(|| SetupError::Answer {
+    let mut places = places::places(&variables).ok_or_else(|| SetupError::Answer {
         socket: socket.to_owned(),
         what: "datadir",
     })?;
+    places.retain(|place| place.purpose.concerns_setup());
     let located = located(&places, &variables)?;
     let tmpdir = variables.get("tmpdir").map(Path::new);
-    let layout = layout::layout(&located, &host::mounts()?, &args.datasets, tmpdir)?;
+    let layout = layout::layout(&located, &look::mounts()?, &args.datasets, tmpdir)?;
     Ok(Survey {
         socket: socket.to_owned(),
         version,
@@ -97,18 +96,18 @@ async fn survey(args: &Args, paths: &Paths, session: &mut Session, socket: &Path
 
 /// Where the server's places are, and what links in them lead to.
 fn located(places: &[Place], variables: &Variables) -> Result<Vec<Located>, SetupError> {
-    let mut located = places.iter().map(host::locate).collect::<Result<Vec<_>, _>>()?;
+    let mut located = places.iter().map(look::locate).collect::<Result<Vec<_>, _>>()?;
     let mut ends = match located.first() {
         Some(data) => links::linked(&data.path)?,
         None => Vec::new(),
     };
     let directories: BTreeSet<_> = located.iter().map(|place| &place.path).collect();
-    let own = server::own_files(variables);
+    let own = places::own_files(variables);
     for directory in directories {
         ends.extend(links::linked_files(directory, &own)?);
     }
     for end in &ends {
-        located.push(host::locate(end)?);
+        located.push(look::locate(end)?);
     }
     Ok(located)
 }

@@ -12,10 +12,11 @@ use super::files::{Change, Paths, Planned, planned_timer};
 use super::helper_file::{self, Merged};
 use super::layout::{Layout, uncovered};
 use super::rule;
-use super::server::{Variables, Version};
 use super::target::Target;
 use super::target_file::TargetFile;
 use super::units::State;
+use crate::database::Version;
+use crate::layout::variables::Variables;
 
 /// Everything that setup has read.
 #[derive(Debug)]

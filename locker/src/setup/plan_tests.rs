@@ -4,10 +4,12 @@ use std::path::Path;
 
 use clap::Parser;
 
-use super::super::layout::{Located, layout};
-use super::super::mounts::Mounts;
-use super::super::server::{Purpose, Version};
+use super::super::layout::layout;
 use super::*;
+use crate::database::Version;
+use crate::layout::ground::Located;
+use crate::layout::mounts::Mounts;
+use crate::layout::purpose::Purpose;
 
 const TABLE: &str = "\
 1 0 0:1 / /var/lib/mysql rw - zfs tank/mysql rw

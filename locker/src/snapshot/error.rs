@@ -3,6 +3,7 @@
 use crate::database::DatabaseError;
 use crate::helper::HelperFailure;
 use crate::interrupt::Interrupt;
+use crate::layout::CheckError;
 use crate::lock::{Doubt, LockError};
 use crate::quiet::{Blocker, QuietError};
 
@@ -17,6 +18,14 @@ pub enum SnapshotError {
     /// The helper, before the lock.
     #[error("{0}; nothing was locked or taken")]
     Helper(#[from] HelperFailure),
+    /// A snapshot couldn't be restored, because the target leaves out what the server needs.
+    #[error("{why}; nothing was locked or taken; see mariasnap check {target}, and layout.check in the target's file")]
+    Layout {
+        /// The target.
+        target: String,
+        /// What is left out.
+        why: String,
+    },
     /// A signal before the lock.
     #[error("{0}; nothing was locked or taken")]
     Interrupted(Interrupt),
@@ -71,6 +80,15 @@ pub enum SnapshotError {
         /// What is left.
         fate: Fate,
     },
+}
+
+impl From<CheckError> for SnapshotError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Database(error) => Self::Database(error),
+            CheckError::Helper(failure) => Self::Helper(failure),
+        }
+    }
 }
 
 impl SnapshotError {

@@ -19,6 +19,16 @@ pub(super) fn at_the_cut(mut properties: Properties, held: &Held) -> Properties 
     properties
 }
 
+/// Longest value of the property that carries warnings, in bytes: every listing shows it.
+const MAX_WARNING_BYTES: usize = 1024;
+
+/// The layout's warnings, as far as a property carries them; the report has them whole.
+pub(super) fn as_property(warnings: &[String]) -> Option<(String, String)> {
+    let text = warnings.join("; ").replace(char::is_control, " ");
+    let end = text.floor_char_boundary(MAX_WARNING_BYTES);
+    (!text.is_empty()).then(|| (key::WARNINGS.to_owned(), text.get(..end).unwrap_or_default().to_owned()))
+}
+
 /// What is known only after the unlock.
 pub(super) fn after_unlock(hold: &Hold, open_txg: Option<u64>) -> Properties {
     let mut properties = Properties::from([(key::HOLD_MS.to_owned(), milliseconds(hold.held).to_string())]);
@@ -58,6 +68,20 @@ mod tests {
         add_bound(&mut properties, key::FLOOR, &position);
         let keys: Vec<_> = properties.keys().map(String::as_str).collect();
         assert_eq!(keys, ["floor-binlog-file", "floor-binlog-position", "floor-gtid"]);
+    }
+
+    #[test]
+    fn warnings_are_cut_to_what_a_property_may_hold() {
+        assert_eq!(as_property(&[]), None);
+        let warnings = ["a\nb".to_owned(), "c".to_owned()];
+        assert_eq!(
+            as_property(&warnings),
+            Some(("warnings".to_owned(), "a b; c".to_owned()))
+        );
+        let (_, long) = as_property(&["\u{e4}".repeat(1000)]).unwrap();
+        assert_eq!(long.len(), 1024);
+        let (_, odd) = as_property(&[format!("x{}", "\u{e4}".repeat(1000))]).unwrap();
+        assert_eq!(odd.len(), 1023);
     }
 
     #[test]

@@ -7,9 +7,11 @@ use mariasnap_dbus::{HelperError, properties as key};
 use super::Job;
 use super::SnapshotError;
 use super::milliseconds;
+use super::properties::as_property;
 use super::tidy::sweep;
 use crate::database::{PositionReader, SILENCE_MARGIN, Server, ServerBounds, Session};
 use crate::helper::{Caller, EarlyWord, Helper, HelperFailure, Properties, Ticket};
+use crate::layout::{self, Preflight};
 use crate::lock::{Kind, Plan};
 use crate::logging::step;
 use crate::quiet;
@@ -35,6 +37,8 @@ impl Ready {
     /// Connects to both sides, checks what can be checked, and has the helper prepare.
     pub(super) async fn make(job: &Job<'_>, early: bool) -> Result<Self, SnapshotError> {
         let settings = job.settings;
+        step("checking that the target holds all of the database");
+        let layout = check_layout(job).await?;
         step("connecting to the database");
         let mut session = Session::connect(&settings.database).await?;
         let server = Server::inspect(&mut session).await?;
@@ -55,8 +59,11 @@ impl Ready {
             .set_bounds(&server, ServerBounds::on_the_way(&settings.lock))
             .await?;
 
+        let mut properties = known_before(job, kind, &server, quiet.waited);
+        properties.extend(as_property(&layout));
+        warnings.extend(layout);
         Ok(Self {
-            properties: known_before(job, kind, &server, quiet.waited),
+            properties,
             plan: Plan::new(kind, settings, server, reader),
             session,
             helper,
@@ -66,6 +73,17 @@ impl Ready {
             quiet_ms: milliseconds(quiet.waited),
             swept,
         })
+    }
+}
+
+/// Nothing is locked for a snapshot that couldn't be restored.
+async fn check_layout(job: &Job<'_>) -> Result<Vec<String>, SnapshotError> {
+    match layout::preflight(job.target, job.settings).await? {
+        Preflight::Go(warnings) => Ok(warnings),
+        Preflight::Stop(why) => Err(SnapshotError::Layout {
+            target: job.target.to_string(),
+            why,
+        }),
     }
 }
 

@@ -79,7 +79,8 @@ fn a_missing_helper_config() {
 fn a_dataset_that_does_not_exist() {
     let world = World::enter();
     world.vm.ok(&format!(
-        "sed -i 's|tank/mysql|tank/nonesuch|' {HELPER} /etc/polkit-1/rules.d/50-mariasnap-main.rules; sleep 1"
+        "sed -i 's|tank/mysql|tank/nonesuch|' {HELPER} /etc/polkit-1/rules.d/50-mariasnap-main.rules; sleep 1
+         printf '\n[layout]\ncheck = \"off\"\n' >>/etc/mariasnap/targets/main.toml"
     ));
     assert_eq!(world.snapshot(), (false, 7), "{}", world.journal(SNAPSHOT_UNIT));
     assert!(

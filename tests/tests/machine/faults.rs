@@ -111,7 +111,7 @@ fn two_runs_at_once() {
     // As root, with a config of root's own, since systemd runs a unit once only.
     world
         .vm
-        .ok("mkdir -p /root/cfg/targets; printf '[database]\\nuser = \"root\"\\n' >/root/cfg/targets/main.toml");
+        .ok("mkdir -p /root/cfg/targets; printf '[database]\\nuser = \"root\"\\n[layout]\\ncheck = \"off\"\\n' >/root/cfg/targets/main.toml");
     let slow = start_and_wait_for_cut(&world);
     let second = world.vm.run("mariasnap snapshot --config-dir /root/cfg main");
     drop(slow);

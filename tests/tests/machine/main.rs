@@ -6,6 +6,7 @@
 
 mod allowed;
 mod bad_input;
+mod check;
 mod early_cut;
 mod faults;
 mod foreign;

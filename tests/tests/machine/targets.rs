@@ -13,6 +13,8 @@ datasets = [ { name = \"tank/other\", children = true }, { name = \"tank/beside\
 prefix = \"othersnap\"
 END
 cp /etc/mariasnap/targets/main.toml /etc/mariasnap/targets/other.toml
+# The server isn't on these datasets.
+printf '\n[layout]\ncheck = \"off\"\n' >>/etc/mariasnap/targets/other.toml
 ";
 
 fn rule_for_other(world: &World) {

@@ -44,6 +44,13 @@ impl Mounts {
         self.0.iter().find(|mount| mount.id == id)
     }
 
+    /// The mount that a path is on if no link and no hidden mount is in the way: the longest mount point above it, and
+    /// of those on one point the topmost.
+    pub(crate) fn holding(&self, path: &Path) -> Option<&Mount> {
+        let above = self.0.iter().filter(|mount| path.starts_with(&mount.point));
+        above.max_by_key(|mount| mount.point.components().count())
+    }
+
     /// Mounts on paths below a directory, itself not included.
     pub(crate) fn below<'a>(&'a self, directory: &'a Path) -> impl Iterator<Item = &'a Mount> {
         self.0
@@ -137,6 +144,22 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_on_the_longest_point_above_it_and_on_the_topmost_mount_there() {
+        let over = "48 22 0:40 / /var/lib/mysql-other rw - ext4 /dev/vdb rw\n";
+        let mounts = Mounts::parse(&format!("{TABLE}{over}")).unwrap();
+        for (path, id) in [
+            ("/var/lib/mysql/t", 45),
+            ("/var/lib/mysql", 45),
+            ("/var/lib/mysql/big db/a", 46),
+            ("/var/lib/mysqld", 22),
+            ("/var/lib/mysql-other", 48),
+        ] {
+            assert_eq!(mounts.holding(Path::new(path)).unwrap().id, id, "{path}");
+        }
+        assert_eq!(Mounts::parse("").unwrap().holding(Path::new("/")), None);
+    }
+
+    #[test]
     fn a_malformed_line_is_named() {
         let error = Mounts::parse("22 1 252:0 / / rw - ext4 /dev/vda rw\nnonsense\n").unwrap_err();
         assert_eq!(error, MountsError { line: 2 });
@@ -149,6 +172,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_mount_between_a_path_and_its_own(
+            points in proptest::collection::vec("(/[a-c]){0,4}", 0..12),
+            path in "(/[a-c]){1,6}",
+        ) {
+            let line = |(id, point): (usize, &String)| format!("{id} 0 0:1 / /{point} rw - zfs p rw\n");
+            let table: String = points.iter().enumerate().map(line).collect();
+            let mounts = Mounts::parse(&table).unwrap();
+            let path = Path::new(&path);
+            let above: Vec<_> = mounts.0.iter().filter(|mount| path.starts_with(&mount.point)).collect();
+            match mounts.holding(path) {
+                None => prop_assert!(above.is_empty()),
+                Some(found) => {
+                    prop_assert!(path.starts_with(&found.point));
+                    prop_assert!(above.iter().all(|other| found.point.starts_with(&other.point)));
+                }
+            }
+        }
+
         #[test]
         fn no_text_panics(text in "\\PC{0,200}", field in "[\\\\0-9a-c]{0,20}") {
             let parsed = Mounts::parse(&text);

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::error::SetupError;
-use super::server::{Place, Purpose};
+use super::error::LookError;
+use super::places::Place;
+use super::purpose::Purpose;
 
 /// The longest path that Linux knows; an `.isl` file holds one.
 const LONGEST_PATH: u64 = 4096;
@@ -28,7 +29,7 @@ const SERVER_FILES: [&str; 8] = [
 
 /// Databases and tables that live elsewhere: linked directories, linked files in a database's directory, and the
 /// targets of InnoDB's `.isl` files. A link that leads nowhere holds no data.
-pub(crate) fn linked(datadir: &Path) -> Result<Vec<Place>, SetupError> {
+pub(crate) fn linked(datadir: &Path) -> Result<Vec<Place>, LookError> {
     let mut found = Vec::new();
     for entry in list(datadir)? {
         if entry.is_symlink() {
@@ -42,7 +43,7 @@ pub(crate) fn linked(datadir: &Path) -> Result<Vec<Place>, SetupError> {
 
 /// Where links lead that bear the name of one of the server's own files. `own` are further names, from its variables.
 /// The others, to a certificate say, are none of the data.
-pub(crate) fn linked_files(directory: &Path, own: &[String]) -> Result<Vec<Place>, SetupError> {
+pub(crate) fn linked_files(directory: &Path, own: &[String]) -> Result<Vec<Place>, LookError> {
     let entries = list(directory)?.into_iter();
     let links = entries.filter(|entry| entry.is_symlink() && is_of_server(entry, own));
     let ends = links.filter_map(|link| fs::canonicalize(link).ok());
@@ -56,10 +57,7 @@ fn is_of_server(file: &Path, own: &[String]) -> bool {
 }
 
 fn places(found: impl IntoIterator<Item = PathBuf>) -> Vec<Place> {
-    let place = |path| Place {
-        purpose: Purpose::Linked,
-        path,
-    };
+    let place = |path| Place::new(Purpose::Linked, path);
     found.into_iter().map(place).collect()
 }
 
@@ -88,10 +86,10 @@ fn read_isl(file: &Path) -> Option<String> {
     Some(text)
 }
 
-fn list(directory: &Path) -> Result<Vec<PathBuf>, SetupError> {
+fn list(directory: &Path) -> Result<Vec<PathBuf>, LookError> {
     fs::read_dir(directory)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
-        .map_err(SetupError::file("list", directory))
+        .map_err(LookError::new("list", directory))
 }
 
 #[cfg(test)]
