@@ -16,97 +16,72 @@ fn strategy(word: &str) -> String {
     format!("[lock]\nstrategy = \"{word}\"\n")
 }
 
-/// What the locker's connection sent from its first lock statement on, the first words of each.
-async fn statements(word: &str, options: &[&str], first: &str) -> Vec<String> {
+/// The packets that the locker's connection sent from its first lock statement on: of each, the first words of its
+/// statements.
+async fn packets(word: &str, options: &[&str], first: &str) -> Vec<String> {
     let options: Vec<_> = options
         .iter()
-        .chain(&["--general-log", "--log-output=FILE"])
+        .chain(&["--general-log", "--general-log-file=general"])
         .copied()
         .collect();
     let world = World::new(&strategy(word), &options).await;
     world.server.run("GRANT SHOW VIEW ON *.* TO snap@localhost").await;
-    world.server.run("SET GLOBAL general_log_file = 'general'").await;
     let ended = world.snapshot().end().await;
     assert_eq!(ended.code, 0, "{ended:?}");
     let log = std::fs::read_to_string(world.server.dir().join("data/general")).unwrap();
-    let connect = log.lines().find(|line| line.contains("Connect\tsnap@")).unwrap();
-    let id = |line: &str| {
-        line.split("\t")
-            .nth(1)
-            .map(|word| word.trim().split(' ').next().unwrap_or("").to_owned())
-    };
-    let own = id(connect).or_else(|| panic!("{connect}"));
-    let sent = log
-        .lines()
-        .filter(|line| id(line) == own)
-        .filter_map(|line| Some(line.split_once("Query\t")?.1));
-    let short = |sent: &str| sent.split(' ').take(4).collect::<Vec<_>>().join(" ");
-    sent.skip_while(|sent| !sent.starts_with(first)).map(short).collect()
+    // "time id Query\tpacket", the time only where it is another than that of the line before.
+    let id = |head: &str| head.split_whitespace().last().map(str::to_owned);
+    let connect = log.lines().find_map(|line| line.split_once(" Connect\tsnap@")).unwrap();
+    let own = id(connect.0);
+    let sent = log.lines().filter_map(|line| line.split_once(" Query\t"));
+    let sent = sent.filter(|(head, _)| id(head) == own).map(|(_, packet)| packet);
+    let words = |statement: &str| statement.split(' ').take(4).collect::<Vec<_>>().join(" ");
+    sent.skip_while(|packet| !packet.starts_with(first))
+        .map(|packet| packet.split("; ").map(words).collect::<Vec<_>>().join("; "))
+        .collect()
 }
 
-const POSITION: [&str; 2] = [
-    "SELECT CONNECTION_ID(), @@gtid_binlog_pos, @@gtid_current_pos,",
-    "SHOW MASTER STATUS",
-];
+const POSITION: &str = "SELECT CONNECTION_ID(), @@gtid_binlog_pos, @@gtid_current_pos,; SHOW MASTER STATUS";
 const NARROW: &str = "SET SESSION lock_wait_timeout =";
 const TIGHTEN: &str = "SET SESSION wait_timeout =";
 
 #[tokio::test]
 async fn exact_is_one_packet_to_lock_and_one_to_unlock() {
-    let stages = [
-        "BACKUP STAGE START",
-        "BACKUP STAGE FLUSH",
-        "BACKUP STAGE BLOCK_DDL",
-        NARROW,
-    ];
-    let sent = statements("exact", &[], stages[0]).await;
-    let rest = [
-        &["BACKUP STAGE BLOCK_COMMIT"][..],
-        &POSITION,
-        &[TIGHTEN],
-        &POSITION,
-        &["BACKUP STAGE END"],
-    ];
-    assert_eq!(sent, [&stages[..], &rest.concat()].concat());
+    let stages = ["BACKUP STAGE START", "BACKUP STAGE FLUSH", "BACKUP STAGE BLOCK_DDL"];
+    let end = format!("{POSITION}; BACKUP STAGE END");
+    let lock = format!("BACKUP STAGE BLOCK_COMMIT; {POSITION}; {TIGHTEN}");
+    let sent = packets("exact", &[], stages[0]).await;
+    assert_eq!(sent, [&stages[..], &[NARROW, &lock, &end]].concat());
 
-    let sent = statements(
-        "exact",
-        &["--innodb-flush-log-at-trx-commit=0"],
-        "BACKUP STAGE BLOCK_COMMIT",
-    )
-    .await;
-    assert_eq!(sent[1], "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS");
+    let sent = packets("exact", &["--innodb-flush-log-at-trx-commit=0"], "BACKUP STAGE BLOCK_C").await;
+    let flush = "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS";
+    let lock = format!("BACKUP STAGE BLOCK_COMMIT; {flush}; {POSITION}; {TIGHTEN}");
+    assert_eq!(sent, [lock, end]);
 }
 
 #[tokio::test]
 async fn online_never_stops_commits() {
-    let sent = statements("online", &[], "BACKUP STAGE START").await;
-    let stages = [
-        "BACKUP STAGE START",
-        "BACKUP STAGE FLUSH",
-        NARROW,
-        "BACKUP STAGE BLOCK_DDL",
-    ];
-    let rest = [&POSITION[..], &[TIGHTEN], &POSITION, &["BACKUP STAGE END"]];
-    assert_eq!(sent, [&stages[..], &rest.concat()].concat());
+    let aria = "SHOW GLOBAL STATUS WHERE";
+    let lock = format!("BACKUP STAGE BLOCK_DDL; {aria}; {POSITION}; {TIGHTEN}");
+    let end = format!("{aria}; {POSITION}; BACKUP STAGE END");
+    let sent = packets("online", &[], "BACKUP STAGE START").await;
+    assert_eq!(sent, ["BACKUP STAGE START", "BACKUP STAGE FLUSH", NARROW, &lock, &end]);
 }
 
 #[tokio::test]
 async fn ftwrl_asks_before_it_unlocks() {
-    let sent = statements("ftwrl", &[], "FLUSH").await;
-    let stages = ["FLUSH NO_WRITE_TO_BINLOG TABLES", NARROW, "FLUSH TABLES WITH READ"];
-    let rest = [
-        &POSITION[..],
-        &[TIGHTEN],
-        &POSITION,
-        &["BACKUP STAGE START", "UNLOCK TABLES"],
-    ];
-    assert_eq!(sent, [&stages[..], &rest.concat()].concat());
+    let lock = format!("FLUSH TABLES WITH READ; {POSITION}; {TIGHTEN}");
+    let question = format!("{POSITION}; BACKUP STAGE START");
+    let sent = packets("ftwrl", &[], "FLUSH").await;
+    let flush = "FLUSH NO_WRITE_TO_BINLOG TABLES";
+    assert_eq!(sent, [flush, NARROW, &lock, &question, "UNLOCK TABLES"]);
 }
 
 #[tokio::test]
 async fn none_locks_nothing() {
-    let sent = statements("none", &[], "SELECT COUNT(*)").await;
+    let sent = packets("none", &[], "SET SESSION autocommit").await;
+    let last = sent.last_chunk::<2>().unwrap();
+    assert_eq!(last, &[POSITION, POSITION]);
     assert!(
         !sent.iter().any(|sent| sent.contains("LOCK") || sent.contains("STAGE")),
         "{sent:?}"
@@ -125,7 +100,10 @@ async fn comes_through(world: &World, statement: &'static str) -> bool {
 async fn online_lets_commits_go_on_and_holds_up_the_rest() {
     let world = World::new(&strategy("online"), &[]).await;
     world.server.run("CREATE TABLE t.m (i INT) ENGINE=MyISAM").await;
-    world.server.run("CREATE TABLE t.r (i INT) ENGINE=Aria").await;
+    world
+        .server
+        .run("CREATE TABLE t.r (i INT) ENGINE=Aria TRANSACTIONAL=0")
+        .await;
     world.helper.state().take = Take::AnswerAfter(3 * SECOND);
     let writer = world.server.write().await;
     writer.next_commit(5 * SECOND).await;
@@ -137,6 +115,7 @@ async fn online_lets_commits_go_on_and_holds_up_the_rest() {
     let during = writer.commits_between(taken, Instant::now());
     let ended = run.end().await;
     assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.json()["warnings"], serde_json::json!([]));
     assert!(during > 50, "{during} commits");
     assert!(comes_through(&world, "INSERT INTO t.m VALUES (1)").await);
     println!("online: longest gap between commits {:?}", writer.longest_gap());
@@ -161,6 +140,21 @@ async fn online_lets_commits_go_on_and_holds_up_the_rest() {
         !properties.contains_key(GTID) && !properties.contains_key(BINLOG_FILE),
         "{properties:?}"
     );
+}
+
+/// BLOCK_DDL doesn't hold them up, so that what they recover to isn't the binary log's affair: it is told.
+#[tokio::test]
+async fn crash_safe_aria_tables_that_are_written_under_online_are_told() {
+    let world = World::new(&strategy("online"), &[]).await;
+    world.server.run("CREATE TABLE t.r (i INT) ENGINE=Aria").await;
+    world.helper.state().take = Take::AnswerAfter(2 * SECOND);
+    let run = world.snapshot();
+    world.helper.wait_for("TakeSnapshot").await;
+    assert!(comes_through(&world, "INSERT INTO t.r VALUES (1)").await);
+    let ended = run.end().await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let warning = ended.json()["warnings"][0].as_str().unwrap().to_owned();
+    assert!(warning.contains("Aria"), "{warning}");
 }
 
 #[tokio::test]

@@ -35,7 +35,10 @@ async fn assert_free(world: &World) {
         assert!(Instant::now() < deadline, "a connection is left behind");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    world.server.run("CREATE TABLE t.free (i INT) ENGINE=Aria").await;
+    world
+        .server
+        .run("CREATE TABLE t.free (i INT) ENGINE=Aria TRANSACTIONAL=0")
+        .await;
     world.server.run("INSERT INTO t.free VALUES (1)").await;
     world.server.write().await.next_commit(SECOND).await;
 }
@@ -130,7 +133,7 @@ async fn a_long_alter_is_no_obstacle() {
     world.server.run("CREATE TABLE t.big (i INT) ENGINE=InnoDB").await;
     world
         .server
-        .run("INSERT INTO t.big SELECT seq FROM seq_1_to_400000")
+        .run("INSERT INTO t.big SELECT seq FROM t.seq_1_to_400000")
         .await;
     let alter = meanwhile(&world, "ALTER TABLE t.big ADD COLUMN j INT, ALGORITHM=COPY").await;
     assert!(!alter.is_finished(), "the ALTER must last longer for this test");

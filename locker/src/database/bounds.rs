@@ -8,7 +8,7 @@ use crate::config::{Bound, LockSettings};
 /// What [`Session::narrow`] is called in errors.
 pub const NARROW: &str = "bounding the hold on the server's side";
 
-/// How much longer than our own bounds the server waits for a silent connection before commits stop.
+/// How much longer than our own bounds the server waits for a silent connection that holds nothing up.
 pub const SILENCE_MARGIN: Duration = Duration::from_secs(5);
 
 /// Bounds that the server itself keeps to, should this process stand still.
@@ -21,11 +21,12 @@ pub struct ServerBounds {
 }
 
 impl ServerBounds {
-    /// On the way to the lock, where only DDL waits. Before commits stop, [`Session::narrow`] narrows it.
+    /// On the way to the lock, where DDL and writes without transactions may wait, with nobody silent for longer than an
+    /// attempt lasts. Before commits stop, [`Session::narrow`] narrows it.
     pub fn on_the_way(lock: &LockSettings) -> Self {
         Self {
             lock_wait: lock.max_stall,
-            silence: lock.max_stall.get() + SILENCE_MARGIN,
+            silence: Duration::from_secs(lock.max_stall.whole_seconds() + 1),
         }
     }
 }
@@ -65,10 +66,10 @@ impl Session {
 /// `max_hold` and a second have gone by since [`Session::narrow`]. No statement follows before the unlock, so the time
 /// that the lock itself was waited for doesn't come on top. A clock that jumps can't make it longer than narrowing did.
 pub fn tighten(max_hold: Bound) -> String {
-    let limit = max_hold.get().as_secs_f64() + 1.0;
+    let limit = max_hold.get().as_micros() + 1_000_000;
     let whole = max_hold.whole_seconds() + 1;
     format!(
-        "SET SESSION wait_timeout = GREATEST(1, LEAST({whole}, FLOOR({limit:.3} - \
-         TIMESTAMPDIFF(MICROSECOND, @mariasnap_since, SYSDATE(6)) / 1000000)))"
+        "SET SESSION wait_timeout = GREATEST(1, LEAST({whole}, ({limit} - \
+         TIMESTAMPDIFF(MICROSECOND, @mariasnap_since, SYSDATE(6))) DIV 1000000))"
     )
 }

@@ -34,8 +34,8 @@ pub async fn acquire(
 ) -> Result<Held, LockError> {
     let started = Instant::now();
     let wait = Deadline::max_wait(plan.bounds.max_wait.get());
-    let mut pause = FIRST_PAUSE;
-    for number in 1.. {
+    let (mut number, mut pause) = (1, FIRST_PAUSE);
+    loop {
         let attempt = Attempt {
             session: &mut session,
             plan: &plan,
@@ -64,9 +64,9 @@ pub async fn acquire(
                 waited: started.elapsed(),
                 cause,
             })?;
+        number += 1;
         pause *= 2;
     }
-    unreachable!("attempts are counted further than any wait lasts")
 }
 
 /// Lets the others go on for a while, then connects anew.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::plan::Reading;
 use super::{Cause, LockError, Plan};
-use crate::database::{Batch, DatabaseError, NARROW, Position, Session};
+use crate::database::{Batch, DatabaseError, NARROW, Session};
 use crate::helper::HelperFailure;
 use crate::interrupt::{Deadline, Interrupt, Stop};
 
@@ -30,7 +31,7 @@ pub(super) struct Top {
     pub(super) since: Instant,
     pub(super) waited: Duration,
     pub(super) deadline: Deadline,
-    pub(super) position: Position,
+    pub(super) reading: Reading,
     pub(super) unsynced: Option<String>,
 }
 
@@ -55,12 +56,12 @@ impl Attempt<'_> {
 
         let since = Instant::now();
         let hold = Deadline::max_hold(self.plan.bounds.max_hold.get());
-        let position = self.lock_and_read(self.deadline.earlier(hold)).await?;
+        let reading = self.lock_and_read(self.deadline.earlier(hold)).await?;
         Ok(Top {
             since,
             waited: self.started.elapsed(),
             deadline: hold,
-            position,
+            reading,
             unsynced,
         })
     }
@@ -83,7 +84,7 @@ impl Attempt<'_> {
         )))
     }
 
-    async fn lock_and_read(&mut self, deadline: Deadline) -> Result<Position, LockError> {
+    async fn lock_and_read(&mut self, deadline: Deadline) -> Result<Reading, LockError> {
         let locking = self.session.batch(LOCKING, &self.plan.lock);
         let Batch { mut sets, failure } = match self.stop.unless(Some(deadline), locking).await {
             Ok(batch) => batch,
@@ -92,8 +93,8 @@ impl Attempt<'_> {
         if let Some(error) = failure {
             return Err(self.fell(sets.len(), error));
         }
-        let read = sets.split_off(self.plan.steps.len().min(sets.len()));
-        let read = self.plan.reader.parse(read);
+        let read = sets.split_off(self.plan.before_reading().min(sets.len()));
+        let read = self.plan.interpret(read);
         read.map_err(|error| self.fell(self.plan.steps.len(), error))
     }
 

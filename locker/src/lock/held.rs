@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::attempt::Top;
+use super::plan::Reading;
 use super::release::release;
 use super::strategy::Proof;
 use super::{Cause, Doubt, Kind, Plan};
@@ -33,19 +34,22 @@ struct Record {
 }
 
 impl Record {
-    fn into_hold(self, gone: Instant, later: Option<Position>) -> Hold {
+    fn into_hold(self, gone: Instant, later: Option<Reading>) -> Hold {
         let Self { kind, attempts, top } = self;
+        let moved = later.as_ref().is_some_and(|later| later.count != top.reading.count);
+        let uncovered = kind.strategy().uncovered().filter(|_| moved);
+        let uncovered = uncovered.map(|counter| counter.meaning.to_owned());
         Hold {
             kind,
-            position: top.position,
-            later,
+            position: top.reading.position,
+            later: later.map(|later| later.position),
             attempts,
             waited: top.waited,
             held: match kind.strategy().hard() {
                 Some(_) => gone.saturating_duration_since(top.since),
                 None => Duration::ZERO,
             },
-            unsynced: top.unsynced,
+            warnings: top.unsynced.into_iter().chain(uncovered).collect(),
         }
     }
 }
@@ -65,7 +69,7 @@ impl Held {
     /// The server's position, read under the lock. Where [`Kind::stops_commits`] is false, the snapshot is at this one or
     /// a later one.
     pub fn position(&self) -> &Position {
-        &self.record.top.position
+        &self.record.top.reading.position
     }
 
     /// From the first lock statement until the lock was held.
@@ -89,7 +93,10 @@ impl Held {
         let asked = stop.unless(Some(deadline), asking).await;
         let answered = Instant::now();
         let (is_released, verdict) = self.judge(asked);
-        let (later, doubt) = verdict.map_or_else(|doubt| (None, Err(doubt)), |later| (Some(later), Ok(())));
+        let (later, doubt) = match verdict {
+            Ok(later) => (Some(later), Ok(())),
+            Err(doubt) => (None, Err(doubt)),
+        };
         let (gone, unlocked) = match is_released {
             true => {
                 self.session.close().await;
@@ -109,25 +116,26 @@ impl Held {
     }
 
     /// Whether the lock has been given back already, and the position of just now, unless there is a doubt.
-    fn judge(&self, asked: Result<Batch, Interrupt>) -> (bool, Result<Position, Doubt>) {
+    fn judge(&self, asked: Result<Batch, Interrupt>) -> (bool, Result<Reading, Doubt>) {
         let Batch { sets, failure } = match asked {
             Ok(batch) => batch,
             Err(interrupt) => return (false, Err(Cause::from(interrupt).into())),
         };
         let proven = judge_answer(&self.plan, failure);
         let is_released = proven.is_ok() && self.plan.proof == Proof::Release;
-        let later = self.plan.reader.parse(sets).map_err(|error| Cause::from(error).into());
+        let later = self.plan.interpret(sets).map_err(|error| Cause::from(error).into());
         (is_released, proven.and(later).and_then(|later| self.compare(later)))
     }
 
-    fn compare(&self, later: Position) -> Result<Position, Doubt> {
+    fn compare(&self, reading: Reading) -> Result<Reading, Doubt> {
         let expected = u64::from(self.session.id());
+        let later = &reading.position;
         if later.connection_id != expected || self.position().connection_id != expected {
             let found = later.connection_id;
             return Err(Doubt::OtherConnection { expected, found });
         }
         if !self.plan.kind.stops_commits() || later.is_unmoved_since(self.position()) {
-            return Ok(later);
+            return Ok(reading);
         }
         Err(Doubt::Moved {
             before: self.position().to_string(),
@@ -169,6 +177,6 @@ pub struct Hold {
     pub waited: Duration,
     /// For how long others can have stood still: commits, or where they went on, DDL and writes without transactions.
     pub held: Duration,
-    /// Why the pool wasn't synced before; none if it was.
-    pub unsynced: Option<String>,
+    /// What wasn't as it should be.
+    pub warnings: Vec<String>,
 }

@@ -1,15 +1,25 @@
 //! All that is decided and put together before the lock.
 
+use mysql_async::Row;
+
 use super::Kind;
-use super::strategy::Proof;
+use super::strategy::{Counter, Proof};
 use crate::config::{Database, LockSettings, Settings};
-use crate::database::{PositionReader, Server, tighten};
+use crate::database::{DatabaseError, Position, PositionReader, Server, tighten};
 
 /// `FLUSH ENGINE LOGS` is written to the binary log even at BLOCK_COMMIT unless it says not to (10.11), which would
 /// move the position that is about to be recorded.
 const FLUSH_ENGINE_LOGS: &str = "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS";
 
 const READ_POSITION: &str = "reading the position";
+
+/// What is read under the lock.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) position: Position,
+    /// The lock's counter, where it has one.
+    pub(super) count: Option<String>,
+}
 
 /// Which lock, within which bounds, by which statements.
 #[derive(Debug)]
@@ -22,11 +32,12 @@ pub struct Plan {
     pub(super) database: Database,
     pub(super) reader: PositionReader,
     pub(super) proof: Proof,
+    pub(super) counter: Option<Counter>,
     /// One round trip: locks, and reads the position under the lock.
     pub(super) lock: String,
     /// What the statements of `lock` before the reader's are called.
     pub(super) steps: Vec<&'static str>,
-    /// One round trip: reads the position again, and unlocks or asks whether the lock is still held.
+    /// One round trip: reads counter and position again, and unlocks or asks whether the lock is still held.
     pub(super) end: String,
 }
 
@@ -37,7 +48,9 @@ impl Plan {
         let proof = strategy.proof(&server);
         // Where commits go on, a flush would only say what was on disk a moment ago.
         let flush = (strategy.stops_commits() && server.may_lag_in_redo()).then_some(FLUSH_ENGINE_LOGS);
-        let steps: Vec<_> = strategy.hard().into_iter().chain(flush).collect();
+        let counter = strategy.uncovered();
+        let count = counter.map(|counter| counter.statement);
+        let steps: Vec<_> = strategy.hard().into_iter().chain(flush).chain(count).collect();
         let tightened = strategy.hard().map(|_| tighten(settings.lock.max_hold));
         let lock = join(
             steps
@@ -52,10 +65,11 @@ impl Plan {
             Proof::Identity => None,
         };
         Self {
-            end: join([reader.statements()].into_iter().chain(last)),
+            end: join(count.into_iter().chain([reader.statements()]).chain(last)),
             lock,
             steps,
             proof,
+            counter,
             kind,
             bounds: settings.lock.clone(),
             server,
@@ -67,6 +81,19 @@ impl Plan {
     /// What the statement of `lock` is called that comes after `answered` others.
     pub(super) fn step(&self, answered: usize) -> &'static str {
         self.steps.get(answered).copied().unwrap_or(READ_POSITION)
+    }
+
+    /// How many statements of `lock` come before what [`Self::interpret`] takes.
+    pub(super) fn before_reading(&self) -> usize {
+        self.steps.len() - usize::from(self.counter.is_some())
+    }
+
+    /// Counter and position out of what was answered from the counter's statement on.
+    pub(super) fn interpret(&self, mut sets: Vec<Vec<Row>>) -> Result<Reading, DatabaseError> {
+        let rest = sets.split_off(usize::from(self.counter.is_some()).min(sets.len()));
+        let count = sets.first().and_then(|rows| rows.first()?.get::<String, _>(1));
+        let position = self.reader.parse(rest)?;
+        Ok(Reading { position, count })
     }
 
     /// Whether so many answers mean that the lock was obtained.

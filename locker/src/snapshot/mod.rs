@@ -120,7 +120,7 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
         .unless(None, tidy(job, &cut))
         .await
         .unwrap_or_else(Tidied::interrupted);
-    warnings.extend(hold.unsynced.clone());
+    warnings.extend(hold.warnings.clone());
     warnings.extend(tidied.warnings);
     pruned.extend(tidied.pruned);
     Ok(Report {

@@ -55,11 +55,25 @@ pub(super) trait Strategy: fmt::Debug + Sync {
     /// Whether commits stand still while it is held, so that the position read under it is the snapshot's.
     fn stops_commits(&self) -> bool;
 
+    /// A counter of the server's that moves when something is written that the lock should cover and doesn't.
+    fn uncovered(&self) -> Option<Counter> {
+        None
+    }
+
     /// How it is known, at the end, that it was never lost.
     fn proof(&self, server: &Server) -> Proof;
 
     /// The unlock; none if the end of the connection is all that there is.
     fn release(&self) -> Option<&'static str>;
+}
+
+/// A counter that should stand still while a lock is held.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counter {
+    /// The statement that shows it: one row of name and value.
+    pub(super) statement: &'static str,
+    /// What it means if it moves.
+    pub(super) meaning: &'static str,
 }
 
 /// How a lock is known to have been held without a break until just now.
