@@ -38,6 +38,12 @@ pub trait SnapshotHelper1 {
         properties: BTreeMap<&str, &str>,
     ) -> Result<(), HelperError>;
 
+    /// While a `TakeSnapshot` of this connection is under way: the pool's open transaction group has reached
+    /// `open_txg`. If the [`Cut`] returned later has a `createtxg` below that, nothing written after this signal is in
+    /// the snapshot; otherwise the signal says nothing. Sent at most once for a cut, and only to a peer.
+    #[zbus(signal)]
+    fn cut_made(&self, name: String, open_txg: u64) -> zbus::Result<()>;
+
     /// The target's snapshots that are ours, oldest first.
     fn list_snapshots(&self, target: &str) -> Result<Vec<Snapshot>, HelperError>;
 

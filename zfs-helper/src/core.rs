@@ -8,24 +8,30 @@ use std::time::{Duration, Instant};
 use mariasnap_dbus::names::{ACTION_DESTROY, ACTION_LIST, ACTION_SNAPSHOT};
 use mariasnap_dbus::properties::{NAMESPACE, STATE, STATE_CONSISTENT};
 use mariasnap_dbus::{Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot, TargetName, limits};
+use tokio::sync::oneshot;
+use zbus::object_server::SignalEmitter;
 
 use crate::activity::Activity;
 use crate::authority::{Authority, Question, not_authorized};
 use crate::caller::Caller;
 use crate::config::{Settings, Target};
 use crate::date::snapshot_name;
+use crate::interface::SnapshotHelperSignals;
 use crate::pools::{Pools, Urgency};
 use crate::properties;
 use crate::rate::RateLimit;
 use crate::request::{destroy_names, invalid, on_wire, ours, random, random_hex, unix_now};
-use crate::storage::{Confirmation, Plan, Properties};
+use crate::storage::{Confirmation, Plan, Properties, Storage};
 use crate::ticket::Tickets;
+use crate::watch::{Watch, Watcher};
 
 /// Everything that the methods share.
 pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) authority: Authority,
     pub(crate) pools: Pools,
+    /// By pool.
+    pub(crate) watchers: BTreeMap<String, Watcher>,
     pub(crate) tickets: Mutex<Tickets>,
     pub(crate) rate: Mutex<RateLimit>,
     /// Requests.
@@ -84,18 +90,21 @@ impl Core {
         locked(&self.tickets).target_of(ticket)
     }
 
+    /// Takes the snapshot of a ticket; a `peer` is told as soon as later writes can't be in it.
+    ///
     /// The database's lock is held meanwhile: having the ticket is the authorisation, and nobody is asked anything.
     pub(crate) async fn take(
         &self,
         caller: &Caller,
         ticket: &str,
         sent: BTreeMap<String, String>,
+        peer: Option<&SignalEmitter<'_>>,
     ) -> Result<Cut, HelperError> {
         let redeemed = locked(&self.tickets).redeem(ticket, &caller.owner, Instant::now());
         // Only a valid ticket is exempt from the rate: guessing isn't.
         let redeemed = redeemed.or_else(|error| self.admit(caller).and(Err(error)))?;
         let taken = match properties::from_client(sent) {
-            Ok(properties) => self.cut(&redeemed.target, redeemed.plan, properties).await,
+            Ok(properties) => self.cut(&redeemed.target, redeemed.plan, properties, peer).await,
             Err(error) => Err(error),
         };
         locked(&self.tickets).finish(ticket);
@@ -111,7 +120,7 @@ impl Core {
         let target = self.authorised(caller, ACTION_SNAPSHOT, target, None).await?;
         let properties = properties::from_client(sent)?;
         let plan = self.plan(target).await?;
-        self.cut(target, plan, properties).await
+        self.cut(target, plan, properties, None).await
     }
 
     pub(crate) async fn confirm(
@@ -200,15 +209,28 @@ impl Core {
             .await
     }
 
-    async fn cut(&self, target: &Target, plan: Plan, mut properties: Properties) -> Result<Cut, HelperError> {
+    async fn cut(
+        &self,
+        target: &Target,
+        plan: Plan,
+        mut properties: Properties,
+        peer: Option<&SignalEmitter<'_>>,
+    ) -> Result<Cut, HelperError> {
         let id = random_hex::<16>()?;
         properties::mark_newborn(&mut properties, &target.name, &id, plan.datasets.len());
         let name = plan.name.to_string();
-        let work = move |storage: &mut dyn crate::storage::Storage| {
+        let watcher = peer.and_then(|_| self.watchers.get(target.pool()));
+        let (watch, moved_on) = watcher.map(Watcher::watch).unzip();
+        let work = move |storage: &mut dyn Storage| {
+            let _watching = watch.and_then(Watch::begin);
             let started = Instant::now();
             storage.take(&plan, &properties).map(|taken| (taken, started.elapsed()))
         };
-        let (taken, took) = self.pools.run(target.pool(), Urgency::Lock, work).await?;
+        let taking = self.pools.run(target.pool(), Urgency::Lock, work);
+        let (taken, took) = match peer.zip(moved_on) {
+            Some((peer, moved_on)) => telling(peer, &name, moved_on, taking).await?,
+            None => taking.await?,
+        };
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         Ok(Cut {
             name,
@@ -218,6 +240,26 @@ impl Core {
             took_us,
         })
     }
+}
+
+/// Waits for the cut, and tells the peer on the way that the open transaction group has moved on.
+async fn telling<T>(
+    peer: &SignalEmitter<'_>,
+    name: &str,
+    moved_on: oneshot::Receiver<u64>,
+    taking: impl Future<Output = T>,
+) -> T {
+    let mut taking = std::pin::pin!(taking);
+    tokio::select! {
+        biased;
+        taken = &mut taking => return taken,
+        Ok(open_txg) = moved_on => {
+            if let Err(error) = peer.cut_made(name, open_txg).await {
+                tracing::debug!("a peer wasn't told of its cut: {error}");
+            }
+        }
+    }
+    taking.await
 }
 
 /// What a mutex guards is changed by single assignments only, so it is sound even after a panic.
