@@ -13,6 +13,7 @@ mod bus;
 mod caller;
 pub mod config;
 mod core;
+mod cut;
 mod date;
 mod interface;
 pub mod log;
