@@ -7,6 +7,7 @@
 pub mod append;
 pub mod fake_helper;
 pub mod fake_storage;
+pub mod fake_txgs;
 pub mod ledger;
 pub mod locker;
 pub mod mariadb;

@@ -1,4 +1,4 @@
-//! What the methods do, whatever the way in.
+//! What the methods do, whatever the way in; those that make a cut are in [`crate::cut`].
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -7,25 +7,27 @@ use std::time::{Duration, Instant};
 
 use mariasnap_dbus::names::{ACTION_DESTROY, ACTION_LIST, ACTION_SNAPSHOT};
 use mariasnap_dbus::properties::{NAMESPACE, STATE, STATE_CONSISTENT};
-use mariasnap_dbus::{Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot, TargetName, limits};
+use mariasnap_dbus::{DestroyOutcome, DestroyRequest, HelperError, Snapshot, TargetName, limits};
 
 use crate::activity::Activity;
 use crate::authority::{Authority, Question, not_authorized};
 use crate::caller::Caller;
 use crate::config::{Settings, Target};
-use crate::date::snapshot_name;
 use crate::pools::{Pools, Urgency};
 use crate::properties;
 use crate::rate::RateLimit;
-use crate::request::{destroy_names, invalid, on_wire, ours, random, random_hex, unix_now};
-use crate::storage::{Confirmation, Plan, Properties};
+use crate::request::{destroy_names, invalid, on_wire, ours, unix_now};
+use crate::storage::Confirmation;
 use crate::ticket::Tickets;
+use crate::watch::Watcher;
 
 /// Everything that the methods share.
 pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) authority: Authority,
     pub(crate) pools: Pools,
+    /// By pool.
+    pub(crate) watchers: BTreeMap<String, Watcher>,
     pub(crate) tickets: Mutex<Tickets>,
     pub(crate) rate: Mutex<RateLimit>,
     /// Requests.
@@ -54,64 +56,6 @@ impl Core {
             }
         }
         Ok(listed)
-    }
-
-    pub(crate) async fn prepare(&self, caller: &Caller, target: &str) -> Result<(String, String), HelperError> {
-        let target = self.authorised(caller, ACTION_SNAPSHOT, target, None).await?;
-        let plan = self.plan(target).await?;
-        let (id, name) = (random_hex::<16>()?, plan.name.to_string());
-        let life = (Instant::now(), self.ticket_lifetime);
-        let mut tickets = locked(&self.tickets);
-        if caller.is_gone() {
-            return Err(HelperError::UnknownTicket(
-                "the connection it is for has ended".to_owned(),
-            ));
-        }
-        tickets.issue(id.clone(), (caller.owner.clone(), target.clone(), plan), life)?;
-        Ok((id, name))
-    }
-
-    pub(crate) async fn sync_pool(&self, caller: &Caller, ticket: &str) -> Result<(), HelperError> {
-        let ticket = locked(&self.tickets).use_sync(ticket, &caller.owner, Instant::now())?;
-        let pool = ticket.plan.pool.clone();
-        self.pools
-            .run(&ticket.plan.pool, Urgency::Lock, move |storage| storage.sync(&pool))
-            .await
-    }
-
-    /// For the log: the target that a ticket is for, or nothing.
-    pub(crate) fn target_of(&self, ticket: &str) -> String {
-        locked(&self.tickets).target_of(ticket)
-    }
-
-    /// The database's lock is held meanwhile: having the ticket is the authorisation, and nobody is asked anything.
-    pub(crate) async fn take(
-        &self,
-        caller: &Caller,
-        ticket: &str,
-        sent: BTreeMap<String, String>,
-    ) -> Result<Cut, HelperError> {
-        let redeemed = locked(&self.tickets).redeem(ticket, &caller.owner, Instant::now());
-        // Only a valid ticket is exempt from the rate: guessing isn't.
-        let redeemed = redeemed.or_else(|error| self.admit(caller).and(Err(error)))?;
-        let taken = match properties::from_client(sent) {
-            Ok(properties) => self.cut(&redeemed.target, redeemed.plan, properties).await,
-            Err(error) => Err(error),
-        };
-        locked(&self.tickets).finish(ticket);
-        taken
-    }
-
-    pub(crate) async fn create(
-        &self,
-        caller: &Caller,
-        target: &str,
-        sent: BTreeMap<String, String>,
-    ) -> Result<Cut, HelperError> {
-        let target = self.authorised(caller, ACTION_SNAPSHOT, target, None).await?;
-        let properties = properties::from_client(sent)?;
-        let plan = self.plan(target).await?;
-        self.cut(target, plan, properties).await
     }
 
     pub(crate) async fn confirm(
@@ -169,7 +113,7 @@ impl Core {
 
     /// The choke point: configured, and allowed by polkit. The answer doesn't tell which of the two is missing, and
     /// polkit is asked either way, so that neither does the time it takes.
-    async fn authorised(
+    pub(crate) async fn authorised(
         &self,
         caller: &Caller,
         action: &'static str,
@@ -187,36 +131,6 @@ impl Core {
         };
         self.authority.demand(caller, &question).await?;
         found.ok_or_else(not_authorized)
-    }
-
-    async fn plan(&self, target: &Target) -> Result<Plan, HelperError> {
-        locked(&self.tickets).check_free(target, Instant::now())?;
-        let name = snapshot_name(&target.prefix, unix_now()?, u32::from_le_bytes(random()?))?;
-        let owned = target.clone();
-        self.pools
-            .run(target.pool(), Urgency::Lock, move |storage| {
-                storage.prepare(&owned, name)
-            })
-            .await
-    }
-
-    async fn cut(&self, target: &Target, plan: Plan, mut properties: Properties) -> Result<Cut, HelperError> {
-        let id = random_hex::<16>()?;
-        properties::mark_newborn(&mut properties, &target.name, &id, plan.datasets.len());
-        let name = plan.name.to_string();
-        let work = move |storage: &mut dyn crate::storage::Storage| {
-            let started = Instant::now();
-            storage.take(&plan, &properties).map(|taken| (taken, started.elapsed()))
-        };
-        let (taken, took) = self.pools.run(target.pool(), Urgency::Lock, work).await?;
-        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        Ok(Cut {
-            name,
-            id,
-            guid: taken.guid,
-            createtxg: taken.createtxg,
-            took_us,
-        })
     }
 }
 

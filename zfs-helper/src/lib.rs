@@ -13,6 +13,7 @@ mod bus;
 mod caller;
 pub mod config;
 mod core;
+mod cut;
 mod date;
 mod interface;
 pub mod log;
@@ -26,6 +27,8 @@ mod request;
 mod serve;
 pub mod storage;
 mod ticket;
+mod txg;
+mod watch;
 pub mod zfs;
 
 pub use serve::{Limits, ServeError, Wiring, serve};

@@ -1,6 +1,7 @@
 //! From the bus connection to the idle exit.
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,12 +14,13 @@ use zbus::fdo::RequestNameFlags;
 
 use crate::activity::Activity;
 use crate::authority::Authority;
-use crate::config::Settings;
+use crate::config::{Settings, Target};
 use crate::core::{Core, locked};
 use crate::interface::SnapshotHelper;
 use crate::pools::Pools;
 use crate::rate::RateLimit;
 use crate::ticket::Tickets;
+use crate::watch::Watcher;
 
 /// How long things may take. Fixed in the product; tests shorten them.
 #[derive(Debug, Clone)]
@@ -66,6 +68,8 @@ pub struct Wiring {
     pub listener: Option<std::os::unix::net::UnixListener>,
     /// Socket of the bus to serve on and to ask polkit on.
     pub bus: PathBuf,
+    /// Where the kernel's statistics of the pools lie; nothing need be there.
+    pub kstat: PathBuf,
     /// How long things may take.
     pub limits: Limits,
 }
@@ -95,12 +99,20 @@ pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
     );
     let bus = bus.method_timeout(timeout).build().await?;
     let questions = questions.method_timeout(timeout).build().await?;
+    let mut watchers = BTreeMap::new();
+    for pool in wiring.settings.targets().values().map(Target::pool) {
+        if !watchers.contains_key(pool) {
+            let watcher = Watcher::start(wiring.kstat.clone(), pool.to_owned())?;
+            watchers.insert(pool.to_owned(), watcher);
+        }
+    }
     let core = Arc::new(Core {
         settings: wiring.settings,
         authority: Authority::new(&questions, limits.polkit, limits.interactive).await?,
         activity: wiring.pools.activity.clone(),
         connections: Activity::new(),
         pools: wiring.pools,
+        watchers,
         tickets: Mutex::new(Tickets::default()),
         rate: Mutex::new(RateLimit::new(limits.burst, limits.per_second)),
         ticket_lifetime: limits.ticket,

@@ -43,7 +43,7 @@ fn main() {
         Some(_) => None,
         None => Some(std::os::unix::net::UnixListener::bind(directory.join("peer")).unwrap()),
     };
-    let bus = directory.join("bus");
+    let (bus, kstat) = (directory.join("bus"), directory.join("kstat"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -54,6 +54,7 @@ fn main() {
             pools,
             listener,
             bus,
+            kstat,
             limits,
         }))
         .unwrap();

@@ -1,0 +1,106 @@
+//! The pool's open transaction group, from the list that OpenZFS keeps in procfs.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::Path;
+
+/// Longest list that is read. It has 100 rows of at most 140 bytes, unless an administrator wants more.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// A pool's list, kept open while it is watched.
+#[derive(Debug)]
+pub(crate) struct Txgs {
+    file: File,
+    text: Vec<u8>,
+}
+
+impl Txgs {
+    /// The list of `pool`, which is a name from the configuration and so has no `/`.
+    pub(crate) fn open(kstat: &Path, pool: &str) -> io::Result<Self> {
+        let file = File::open(kstat.join(pool).join("txgs"))?;
+        let text = Vec::new();
+        Ok(Self { file, text })
+    }
+
+    /// A transaction group that had been opened by the time this returns, the newest there was when the list was read.
+    /// `None` if the list can't be read or doesn't say.
+    pub(crate) fn open_txg(&mut self) -> Option<u64> {
+        self.text.clear();
+        self.file.rewind().ok()?;
+        let read = (&self.file).take(MAX_BYTES).read_to_end(&mut self.text).ok()?;
+        if read as u64 == MAX_BYTES {
+            return None;
+        }
+        last_open(&self.text)
+    }
+}
+
+/// The number in the last row, if it is that of a group in state `O`. OpenZFS adds a group's row only after it has
+/// opened the group, so the row of group N shows that N or a later one is open.
+fn last_open(list: &[u8]) -> Option<u64> {
+    // A row that is cut short could have a number that is.
+    let rows = list.strip_suffix(b"\n")?;
+    let row = rows.rsplit(|byte| *byte == b'\n').next()?;
+    let mut fields = str::from_utf8(row).ok()?.split_ascii_whitespace();
+    let (txg, _birth, state) = (fields.next()?, fields.next()?, fields.next()?);
+    if state == "O" { txg.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIST: &str = "\
+txg      birth            state ndirty       nread        nwritten     reads    writes   otime        qtime        wtime        stime       
+20       6026112305       C     0            0            0            0        0        5119999412   3085         13915        1033066     
+21       11146111717      S     4096         1024         98304        2        31       5120001117   3085         13915        0           
+22       16266112834      O     0            0            0            0        0        0            0            0            0           
+";
+
+    #[test]
+    fn the_last_row_tells() {
+        assert_eq!(last_open(LIST.as_bytes()), Some(22));
+        let (header, rows) = LIST.split_once('\n').unwrap();
+        for bad in [
+            "",
+            "\n",
+            header,
+            &LIST[..LIST.len() - 1],
+            &LIST.replace(" O ", " Q "),
+            &LIST.replace("22 ", "x2 "),
+            &LIST.replace("22 ", "-2 "),
+            &LIST.replace("22 ", "99999999999999999999 "),
+            &format!("{LIST}\n"),
+            &format!("{LIST}{header}\n"),
+        ] {
+            assert_eq!(last_open(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(last_open(rows.as_bytes()), Some(22));
+        assert_eq!(last_open(&[LIST.as_bytes(), b"23 \xff O\n"].concat()), None);
+    }
+
+    #[test]
+    fn a_list_is_read_anew_each_time_and_not_without_end() {
+        let kstat = tempfile::tempdir().unwrap();
+        assert!(Txgs::open(kstat.path(), "tank").is_err());
+        std::fs::create_dir(kstat.path().join("tank")).unwrap();
+        let path = kstat.path().join("tank/txgs");
+        std::fs::write(&path, LIST).unwrap();
+        let mut txgs = Txgs::open(kstat.path(), "tank").unwrap();
+        assert_eq!(txgs.open_txg(), Some(22));
+        std::fs::write(&path, "23 1 O\n").unwrap();
+        assert_eq!(txgs.open_txg(), Some(23));
+        std::fs::write(&path, "24 1 O\n".repeat(20_000)).unwrap();
+        assert_eq!(txgs.open_txg(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>, row in "[0-9OQ \n]{0,40}") {
+            last_open(&bytes);
+            last_open(row.as_bytes());
+        }
+    }
+}
