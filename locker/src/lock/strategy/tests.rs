@@ -17,6 +17,7 @@ fn server(version: &str, variables: &[(&str, &str)]) -> Server {
 
 fn settings(word: &str, allow_bugs: &[&'static str]) -> LockSettings {
     LockSettings {
+        early_cut: true,
         strategy: Kind::named(word).map_or(LockStrategy::Auto, LockStrategy::Fixed),
         max_wait: Bound::seconds(30),
         max_stall: Bound::seconds(10),
