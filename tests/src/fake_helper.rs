@@ -10,6 +10,7 @@ use mariasnap_dbus::{
     Cut, DestroyOutcome, DestroyRequest, HelperError, Outcome, Snapshot, Target, TargetDataset, names,
 };
 use zbus::Connection;
+use zbus::object_server::SignalEmitter;
 
 /// What `TakeSnapshot` does.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +20,22 @@ pub enum Take {
     Succeed,
     /// Takes it at once and answers later.
     AnswerAfter(Duration),
+    /// Takes it at once, says so with this transaction group, and answers later.
+    SayEarly {
+        /// The snapshot that it speaks of.
+        name: &'static str,
+        /// Against a createtxg of [`CREATETXG`].
+        open_txg: u64,
+        /// From the word to the answer; none: it drops the connection then.
+        answer_after: Option<Duration>,
+    },
+    /// Says it only after a pause, and answers a moment later.
+    SayEarlyAfter {
+        /// Before the word.
+        pause: Duration,
+        /// As above.
+        open_txg: u64,
+    },
     /// Answers `StorageFailed`.
     Fail,
     /// Answers `Busy`.
@@ -102,6 +119,9 @@ impl Drop for FakeHelper {
 
 /// The name that its next snapshot has.
 pub const NAME: &str = "mariasnap-20261120T213800Z-0af3c1";
+
+/// The transaction group that its snapshots are of.
+pub const CREATETXG: u64 = 42;
 
 impl FakeHelper {
     /// Listens on `socket`, on a thread of its own so that no test can hold it up.
@@ -226,7 +246,7 @@ impl Interface {
             name: NAME.to_owned(),
             id: "id".to_owned(),
             guid: 4711,
-            createtxg: 42,
+            createtxg: CREATETXG,
             took_us: 1,
         };
         self.state.lock().unwrap().snapshots.push(new);
@@ -295,13 +315,47 @@ impl Interface {
         }
     }
 
-    async fn take_snapshot(&self, _ticket: &str, properties: BTreeMap<String, String>) -> Result<Cut, HelperError> {
+    #[zbus(signal)]
+    async fn cut_made(emitter: &SignalEmitter<'_>, name: &str, open_txg: u64) -> zbus::Result<()>;
+
+    async fn take_snapshot(
+        &self,
+        _ticket: &str,
+        properties: BTreeMap<String, String>,
+        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
+    ) -> Result<Cut, HelperError> {
         let take = self.called("TakeSnapshot").take.clone();
         match take {
             Take::Succeed => Ok(self.add(properties)),
             Take::AnswerAfter(delay) => {
                 let cut = self.add(properties);
                 tokio::time::sleep(delay).await;
+                Ok(cut)
+            }
+            Take::SayEarly {
+                name,
+                open_txg,
+                answer_after,
+            } => {
+                let cut = self.add(properties);
+                Self::cut_made(&emitter, name, open_txg).await.unwrap();
+                match answer_after {
+                    Some(delay) => {
+                        tokio::time::sleep(delay).await;
+                        Ok(cut)
+                    }
+                    None => {
+                        // The word has to go out first.
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                        Err(self.die().await)
+                    }
+                }
+            }
+            Take::SayEarlyAfter { pause, open_txg } => {
+                let cut = self.add(properties);
+                tokio::time::sleep(pause).await;
+                Self::cut_made(&emitter, NAME, open_txg).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(200)).await;
                 Ok(cut)
             }
             Take::Fail => Err(HelperError::StorageFailed("I/O error".to_owned())),
