@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod locker;
 pub mod mariadb;
 pub mod mysql;
+pub mod outline;
 pub mod private_bus;
 pub mod replica;
 pub mod stall;

@@ -2,28 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use mariasnap_dbus::names::{BUS_NAME, INTERFACE, OBJECT_PATH};
+use mariasnap_tests::outline::{FILE, outline};
 use mariasnap_tests::private_bus::World;
-
-const FILE: &str = include_str!("../../dbus/data/org.mariasnap.SnapshotHelper1.xml");
-
-/// `method NAME` and `arg NAME TYPE DIRECTION` of our interface, in order, whatever the layout and the comments.
-fn outline(xml: &str) -> Vec<String> {
-    let start = xml.find(&format!("<interface name=\"{INTERFACE}\"")).unwrap();
-    let end = start + xml[start..].find("</interface>").unwrap();
-    let mut lines = Vec::new();
-    for tag in xml[start..end].split('<').skip(1) {
-        let attribute = |name: &str| {
-            let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
-            rest.split_once('"').map(|(value, _)| value.to_owned())
-        };
-        let kind = tag.split([' ', '>', '/']).next().unwrap();
-        if ["method", "arg", "signal", "property"].contains(&kind) {
-            let shown = ["name", "type", "direction"].map(|name| attribute(name).unwrap_or_default());
-            lines.push(format!("{kind} {}", shown.join(" ")));
-        }
-    }
-    lines
-}
 
 #[tokio::test]
 async fn the_file_describes_what_is_served() {

@@ -3,7 +3,7 @@
 
 use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
 
-use super::slow_disk::{start_and_wait_for_cut, wait_for_end};
+use super::slow_disk::{start_and_wait_for_cut, wait_for_end, wait_until};
 
 /// Nothing left that pretends: what this run took is gone, or unproven.
 fn assert_nothing_consistent(world: &World) {
@@ -105,6 +105,11 @@ fn server_killed_while_it_is_locked() {
     assert_nothing_consistent(&world);
 }
 
+/// Succeeds while the server is at this statement.
+fn running(statement: &str) -> String {
+    format!("mariadb -BNe \"SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE '{statement}%'\" | grep -q 1")
+}
+
 #[test]
 fn two_runs_at_once() {
     let world = World::enter();
@@ -112,9 +117,17 @@ fn two_runs_at_once() {
     world
         .vm
         .ok("mkdir -p /root/cfg/targets; printf '[database]\\nuser = \"root\"\\n[layout]\\ncheck = \"off\"\\n' >/root/cfg/targets/main.toml");
-    let slow = start_and_wait_for_cut(&world);
+    // The first one waits for another's lock, its ticket in hand: a cut, slow disk or not, can be over before the
+    // second one has come as far as asking.
+    world
+        .vm
+        .ok("printf '[lock]\nmax_wait = \"45s\"\n' >/etc/mariasnap/targets/main.toml
+         systemd-run --quiet --unit=blocker --collect mariadb -e 'BACKUP STAGE START; SELECT SLEEP(100)'");
+    wait_until(world.vm, "the blocker has the lock", &running("SELECT SLEEP(100)"));
+    world.vm.ok(&format!("systemctl start --no-block {SNAPSHOT_UNIT}"));
+    wait_until(world.vm, "the first run waits", &running("BACKUP STAGE START"));
     let second = world.vm.run("mariasnap snapshot --config-dir /root/cfg main");
-    drop(slow);
+    world.vm.ok("systemctl stop blocker.service");
     assert_eq!(second.status, 10, "{second:?}");
     assert!(second.stderr.contains("main"), "{second:?}");
     assert_eq!(wait_for_end(&world), 0, "{}", world.journal(SNAPSHOT_UNIT));
