@@ -47,6 +47,8 @@ pub struct Finding {
     pub verdict: Verdict,
     /// Why, and what to do; none where all is well.
     pub detail: Option<String>,
+    /// The tables that it is about. They aren't in the detail, which ends up where every local user can read it.
+    pub names: Vec<String>,
 }
 
 impl Finding {
@@ -59,6 +61,7 @@ impl Finding {
             in_target: None,
             verdict,
             detail: Some(detail.into()),
+            names: Vec::new(),
         }
     }
 }
@@ -113,6 +116,9 @@ impl fmt::Display for Check {
             for detail in self.details(verdict) {
                 write!(f, "\n{}: {detail}", verdict.as_str())?;
             }
+        }
+        for finding in self.findings.iter().filter(|finding| !finding.names.is_empty()) {
+            write!(f, "\n{}: {}", finding.kind, finding.names.join(", "))?;
         }
         write!(f, "\ntarget {}: {}", self.target, self.verdict.as_str())
     }

@@ -59,6 +59,7 @@ impl Judge<'_> {
             dataset: dataset.map(|dataset| dataset.to_string()),
             verdict,
             detail,
+            names: Vec::new(),
         }
     }
 

@@ -3,9 +3,6 @@
 use super::ask::{Answer, Answers, Table};
 use super::finding::{Finding, Verdict};
 
-/// Most tables that a finding names.
-const NAMED: usize = 5;
-
 /// What the server's answers say against a snapshot, or don't say.
 ///
 /// InnoDB's redo log isn't here: MariaDB writes it through a memory mapping only on storage that is memory itself (DAX),
@@ -83,15 +80,15 @@ fn tables(answer: &Answer<Table>) -> Option<Finding> {
     match answer {
         Answer::Known(tables) if tables.is_empty() => None,
         Answer::Known(tables) => {
-            let named: Vec<_> = tables.iter().take(NAMED).map(Table::to_string).collect();
             let detail = format!(
-                "tables without transactions, written within the last day: {} ({}{}); who writes to them waits from the \
-                 first flush to the unlock, and a snapshot without a lock doesn't hold them consistent",
-                tables.len(),
-                named.join(", "),
-                if tables.len() > NAMED { "..." } else { "" },
+                "tables without transactions, written within the last day: {}; who writes to them waits from the first \
+                 flush to the unlock, and a snapshot without a lock doesn't hold them consistent",
+                tables.len()
             );
-            warning(KIND, detail)
+            warning(KIND, detail).map(|finding| Finding {
+                names: tables.iter().map(Table::to_string).collect(),
+                ..finding
+            })
         }
         Answer::Denied => unchecked(
             KIND,
