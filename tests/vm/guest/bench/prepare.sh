@@ -10,7 +10,8 @@ rules=/etc/polkit-1/rules.d
 # target SIDE: reads the [lock] section from standard input.
 target() {
     cat >"$config/targets/$1.toml"
-    cat >>"$config/zfs-helper.toml" <<END
+    # A machine that was kept has it already.
+    grep -qxF "[targets.$1]" "$config/zfs-helper.toml" || cat >>"$config/zfs-helper.toml" <<END
 
 [targets.$1]
 datasets = [ { name = "tank/mysql" } ]

@@ -23,7 +23,7 @@ def now():
 def births(pool):
     """When each of the last transaction groups became the open one."""
     with open(f"/proc/spl/kstat/zfs/{pool}/txgs", encoding="ascii") as kstat:
-        _, header, *rows = kstat.read().splitlines()
+        header, *rows = kstat.read().splitlines()
     column = header.split().index("birth")
     return [int(row.split()[column]) for row in rows]
 
