@@ -35,6 +35,8 @@ pub struct Limits {
     pub ticket: Duration,
     /// For a peer to get through the handshake.
     pub handshake: Duration,
+    /// For the open transaction group to be read before a cut that is to be watched.
+    pub reading: Duration,
     /// For requests under way to finish once the helper has been told to stop.
     pub drain: Duration,
     /// Requests that one user may make at once.
@@ -51,6 +53,7 @@ impl Default for Limits {
             interactive: Duration::from_secs(120),
             ticket: TICKET_LIFETIME,
             handshake: Duration::from_secs(5),
+            reading: Duration::from_millis(100),
             drain: Duration::from_secs(65),
             burst: 40,
             per_second: 20,
@@ -102,7 +105,7 @@ pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
     let mut watchers = BTreeMap::new();
     for pool in wiring.settings.targets().values().map(Target::pool) {
         if !watchers.contains_key(pool) {
-            let watcher = Watcher::start(wiring.kstat.clone(), pool.to_owned())?;
+            let watcher = Watcher::start(wiring.kstat.clone(), pool.to_owned(), limits.reading)?;
             watchers.insert(pool.to_owned(), watcher);
         }
     }
