@@ -72,7 +72,7 @@ pub struct Blocker {
 }
 
 /// Commands whose connections wait for their client, or serve the server itself, and can't hold a lock up.
-const HARMLESS: [&str; 10] = [
+const HARMLESS: [&str; 9] = [
     "Binlog Dump",
     "Binlog Dump GTID",
     "Connect",
@@ -82,7 +82,6 @@ const HARMLESS: [&str; 10] = [
     "Slave_IO",
     "Slave_SQL",
     "Slave_worker",
-    "Slave_thread",
 ];
 
 /// The server's own threads, replication's appliers among them.

@@ -20,7 +20,7 @@ pub enum QuietError {
         /// Who was in the way at last.
         blockers: Vec<Blocker>,
     },
-    /// The wait is over, and the rule doesn't let all that is in the way be killed, so nothing was.
+    /// The wait is over, and the rule doesn't let all that is in the way be killed, so nothing more was.
     #[error("no quiet moment for the lock within quiet.wait ({wait:?}), and quiet.kill_users, kill_age and kill don't cover: {}", List(.blockers))]
     NotCovered {
         /// The bound.
@@ -38,8 +38,10 @@ pub enum QuietError {
     },
     /// The server doesn't let us.
     #[error(
-        "connection {id} of {user} can't be killed: {source}; the account needs CONNECTION ADMIN for that \
-             (CONNECTION_ADMIN on MySQL, and SYSTEM_USER against accounts that have it; SUPER before MariaDB 10.5.2), or set quiet.on_blocked = \"fail\""
+        "connection {id} of {} can't be killed: {source}; the account needs CONNECTION ADMIN for that \
+         (CONNECTION_ADMIN on MySQL, and SYSTEM_USER against accounts that have it; SUPER before MariaDB 10.5.2), or \
+         set quiet.on_blocked = \"fail\"",
+        Plain(.user)
     )]
     MayNotKill {
         /// The connection.
