@@ -1,4 +1,7 @@
 //! `LOCK INSTANCE FOR BACKUP`, under which only DDL waits, then `FLUSH TABLES WITH READ LOCK` for the cut.
+//!
+//! On MySQL (9.7) either flush marks a table that a long statement reads, and who opens it then waits for that statement's
+//! end, even once the flush is killed: no retreat frees those, so long statements are to be looked for before.
 
 use super::{Proof, Strategy};
 use crate::database::{Flavour, Server};
