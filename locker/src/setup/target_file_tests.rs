@@ -58,7 +58,7 @@ fn the_commented_keys_are_the_lockers_defaults() {
                 .unwrap_or(line)
         })
         .collect();
-    assert_eq!(uncommented.iter().filter(|line| line.contains(" = ")).count(), 7);
+    assert_eq!(uncommented.iter().filter(|line| line.contains(" = ")).count(), 8);
     let (as_is, spelled_out) = (load(&text), load(&uncommented.join("\n")));
     assert_eq!(spelled_out.lock, as_is.lock);
     assert_eq!(spelled_out.database.connect_timeout, as_is.database.connect_timeout);
