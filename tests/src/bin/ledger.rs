@@ -43,7 +43,7 @@ enum Command {
         #[arg(long, default_value_t = 40)]
         count: usize,
         /// Shortest time that is looked at from each command's start on.
-        #[arg(long, default_value_t = 1500)]
+        #[arg(long, default_value_t = 1200)]
         window_ms: u64,
         /// Pause before each command.
         #[arg(long, default_value_t = 300)]

@@ -86,6 +86,7 @@ pub async fn around(socket: &str, writers: usize, plan: &Plan) -> Result<BTreeMa
         measured.push(Measured { felt, histogram });
     }
     let load = Writers::start(socket, writers).await?;
+    let began = now_us();
     for round in 0..plan.rounds {
         for side in turns(round, plan.sides.len()) {
             run(&load, plan, &plan.sides[side], &mut measured[side]).await?;
@@ -93,7 +94,8 @@ pub async fn around(socket: &str, writers: usize, plan: &Plan) -> Result<BTreeMa
         if let Some(command) = &plan.between {
             shell("between rounds", command).await?;
         }
-        eprintln!("round {} of {}", round + 1, plan.rounds);
+        let seconds = (now_us() - began) / 1_000_000;
+        eprintln!("round {} of {}, {seconds} s", round + 1, plan.rounds);
     }
     let report = load.finish().await;
     if !report.errors.is_empty() {
