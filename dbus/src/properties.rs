@@ -52,7 +52,7 @@ pub const BINLOG_FILE: &str = "binlog-file";
 pub const BINLOG_POSITION: &str = "binlog-position";
 /// `gtid_binlog_pos` (MariaDB) or `gtid_executed` (MySQL) at the cut.
 pub const GTID: &str = "gtid";
-/// `gtid_current_pos` at the cut, on MariaDB; left out where it is the same as [`GTID`].
+/// `gtid_current_pos` at the cut, on MariaDB.
 pub const GTID_CURRENT: &str = "gtid-current";
 /// `gtid_slave_pos` at the cut, on a MariaDB replica.
 pub const GTID_SLAVE: &str = "gtid-slave";

@@ -59,7 +59,7 @@ impl Report {
     pub(crate) fn new(job: &Job<'_>, cut: Cut, hold: Hold) -> Self {
         let some = |text: String| (!text.is_empty()).then_some(text);
         let (position, gtid_floor, gtid_ceiling) = match hold.kind.stops_commits() {
-            true => (hold.position, None, None),
+            true => (hold.position.settled_by(hold.later.as_ref()), None, None),
             false => (
                 Position::default(),
                 some(hold.position.gtid),

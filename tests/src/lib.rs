@@ -8,6 +8,7 @@ pub mod append;
 pub mod fake_helper;
 pub mod fake_storage;
 pub mod fake_txgs;
+pub mod galera;
 pub mod ledger;
 pub mod locker;
 pub mod mariadb;

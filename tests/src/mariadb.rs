@@ -41,14 +41,7 @@ impl Server {
 
     /// Starts one on the data that is there, with nothing added to it.
     pub async fn launch(dir: TempDir, options: &[String]) -> Self {
-        let mut command = Command::new("mariadbd");
-        command.args([
-            "--no-defaults",
-            "--user=root",
-            "--innodb-buffer-pool-size=16M",
-            SMALL_LOG,
-        ]);
-        Self::spawn(dir, command, options).await
+        Self::spawn(dir, program(), options).await
     }
 
     /// Starts a server's program, MySQL's for instance, on `data` in the directory.
@@ -87,7 +80,7 @@ impl Server {
         }
     }
 
-    async fn populate(&self) {
+    pub(crate) async fn populate(&self) {
         self.run("CREATE DATABASE t").await;
         self.run("CREATE TABLE t.a (i INT PRIMARY KEY AUTO_INCREMENT) ENGINE=InnoDB")
             .await;
@@ -205,6 +198,15 @@ impl Server {
         assert!(copied.unwrap().success());
     }
 
+    /// Shuts it down in an orderly way.
+    pub async fn shut_down(&mut self) {
+        let mut conn = self.connect().await;
+        conn.query_drop("SHUTDOWN").await.unwrap();
+        while self.process.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Stops it, as a crash would.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
@@ -218,6 +220,17 @@ impl Drop for Server {
         drop(self.process.kill());
         drop(self.process.wait());
     }
+}
+
+pub(crate) fn program() -> Command {
+    let mut command = Command::new("mariadbd");
+    command.args([
+        "--no-defaults",
+        "--user=root",
+        "--innodb-buffer-pool-size=16M",
+        SMALL_LOG,
+    ]);
+    command
 }
 
 /// Makes the data of a server that has nothing in it yet.

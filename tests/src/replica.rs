@@ -1,7 +1,7 @@
 //! MariaDB servers that replicate from each other over the loopback interface.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,8 @@ impl Data {
         Self(dir)
     }
 
-    fn path(&self) -> std::path::PathBuf {
+    /// Where they lie.
+    pub fn path(&self) -> PathBuf {
         self.0.path().join("data")
     }
 }

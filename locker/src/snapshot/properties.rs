@@ -13,7 +13,7 @@ use crate::lock::{Held, Hold};
 pub(super) fn at_the_cut(mut properties: Properties, held: &Held) -> Properties {
     match held.kind().stops_commits() {
         true => recorded::write(held.position(), &mut properties),
-        false => add_bound(&mut properties, key::FLOOR, held.position()),
+        false => properties.extend(bound(key::FLOOR, held.position())),
     }
     properties.insert(key::WAIT_MS.to_owned(), milliseconds(held.waited()).to_string());
     properties
@@ -32,21 +32,25 @@ pub(super) fn as_property(warnings: &[String]) -> Option<(String, String)> {
 
 /// What is known only after the unlock.
 pub(super) fn after_unlock(hold: &Hold, open_txg: Option<u64>) -> Properties {
-    let mut properties = Properties::from([(key::HOLD_MS.to_owned(), milliseconds(hold.held).to_string())]);
+    let later = hold.later.as_ref();
+    let mut properties = match (hold.kind.stops_commits(), later) {
+        (true, later) => recorded::corrections(&hold.position, later),
+        (false, Some(later)) => bound(key::CEILING, later),
+        (false, None) => Properties::new(),
+    };
+    properties.insert(key::HOLD_MS.to_owned(), milliseconds(hold.held).to_string());
     if let Some(open_txg) = open_txg {
         properties.insert(key::UNLOCK_TXG.to_owned(), open_txg.to_string());
-    }
-    if let Some(later) = hold.later.as_ref().filter(|_| !hold.kind.stops_commits()) {
-        add_bound(&mut properties, key::CEILING, later);
     }
     properties
 }
 
 /// A position that isn't the snapshot's, under keys that say so.
-fn add_bound(properties: &mut Properties, prefix: &str, position: &Position) {
+fn bound(prefix: &str, position: &Position) -> Properties {
     let mut plain = Properties::new();
     recorded::write(position, &mut plain);
-    properties.extend(plain.into_iter().map(|(key, value)| (format!("{prefix}{key}"), value)));
+    let named = plain.into_iter().map(|(key, value)| (format!("{prefix}{key}"), value));
+    named.collect()
 }
 
 /// Whole milliseconds, rounded up: a hold is never reported as shorter than it was.
@@ -60,13 +64,12 @@ mod tests {
 
     #[test]
     fn a_bound_never_passes_for_the_position() {
-        let mut properties = Properties::new();
         let position = Position {
             gtid: "0-1-5".to_owned(),
             binlog: Some(("b.000001".to_owned(), 42)),
             ..Position::default()
         };
-        add_bound(&mut properties, key::FLOOR, &position);
+        let properties = bound(key::FLOOR, &position);
         let keys: Vec<_> = properties.keys().map(String::as_str).collect();
         assert_eq!(keys, ["floor-binlog-file", "floor-binlog-position", "floor-gtid"]);
     }

@@ -36,13 +36,12 @@ pub(super) fn write(position: &Position, properties: &mut Properties) {
     let (file, offset) = position.binlog.clone().unzip();
     add(key::BINLOG_FILE, file);
     add(key::BINLOG_POSITION, offset.map(|offset| offset.to_string()));
-    let current = (position.gtid_current != position.gtid).then(|| position.gtid_current.clone());
     for (key, gtid) in [
-        (key::GTID, Some(position.gtid.clone())),
-        (key::GTID_CURRENT, current),
-        (key::GTID_SLAVE, Some(position.gtid_slave.clone())),
+        (key::GTID, &position.gtid),
+        (key::GTID_CURRENT, &position.gtid_current),
+        (key::GTID_SLAVE, &position.gtid_slave),
     ] {
-        add(key, gtid.filter(|gtid| gtid.len() <= MAX_GTID_BYTES));
+        add(key, Some(gtid.clone()).filter(|gtid| gtid.len() <= MAX_GTID_BYTES));
     }
     match position.sources.as_slice() {
         [] => {}
@@ -60,6 +59,15 @@ pub(super) fn write(position: &Position, properties: &mut Properties) {
     add(key::INNODB_LSN, position.innodb_lsn.map(|lsn| lsn.to_string()));
 }
 
+/// What a later reading under the same lock corrects among the properties that were written.
+pub(super) fn corrections(position: &Position, later: Option<&Position>) -> Properties {
+    let (mut written, mut settled) = (Properties::new(), Properties::new());
+    write(position, &mut written);
+    write(&position.clone().settled_by(later), &mut settled);
+    settled.retain(|key, value| written.get(key) != Some(value));
+    settled
+}
+
 /// A value too long for one property goes into `KEY.0`, `KEY.1`... to be joined without anything between.
 fn add_split(properties: &mut Properties, key: &str, value: String) {
     match value.len() {
@@ -73,7 +81,7 @@ fn add_split(properties: &mut Properties, key: &str, value: String) {
                 if rest.is_empty() {
                     break;
                 }
-                let (chunk, after) = rest.split_at(rest.floor_char_boundary(limits::MAX_PROPERTY_VALUE_BYTES));
+                let (chunk, after) = rest.split_at(first_chunk(rest));
                 properties.insert(format!("{key}.{number}"), chunk.to_owned());
                 rest = after;
             }
@@ -81,14 +89,19 @@ fn add_split(properties: &mut Properties, key: &str, value: String) {
     }
 }
 
+/// How many bytes of the text, in whole characters, one property takes.
+fn first_chunk(text: &str) -> usize {
+    let most = text.len().min(limits::MAX_PROPERTY_VALUE_BYTES);
+    (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(most)
+}
+
 /// The value of a key, joined where it was split.
 fn joined(properties: &BTreeMap<String, String>, key: &str) -> Option<String> {
-    if let Some(whole) = properties.get(key) {
-        return Some(whole.clone());
-    }
     let mut chunks = (0..).map_while(|number: u32| properties.get(&format!("{key}.{number}")));
-    let first = chunks.next()?.clone();
-    Some(chunks.fold(first, |joined, chunk| joined + chunk))
+    match chunks.next() {
+        None => properties.get(key).cloned(),
+        Some(first) => Some(chunks.fold(first.clone(), |joined, chunk| joined + chunk)),
+    }
 }
 
 impl Recorded {
@@ -172,6 +185,25 @@ mod tests {
     }
 
     #[test]
+    fn only_what_a_replica_counted_late_is_corrected() {
+        let position = Position {
+            gtid: "0-1-5".to_owned(),
+            gtid_slave: "0-1-4".to_owned(),
+            sources: vec![source("", 4)],
+            ..Position::default()
+        };
+        let later = Position {
+            gtid_slave: "0-1-5".to_owned(),
+            sources: vec![source("", 5)],
+            ..position.clone()
+        };
+        let corrected = [("gtid-slave", "0-1-5"), ("source-position", "5")];
+        let corrected = corrected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(corrections(&position, Some(&later)), corrected.into());
+        assert_eq!(corrections(&position, None), Properties::new());
+    }
+
+    #[test]
     fn one_source_has_plain_properties() {
         let position = Position {
             sources: vec![source("", 4)],
@@ -204,6 +236,22 @@ mod tests {
                 .all(|value| value.len() <= limits::MAX_PROPERTY_VALUE_BYTES)
         );
         assert_eq!(Recorded::read(&properties).gtid, Some(long));
+    }
+
+    #[test]
+    fn long_lists_of_sources_are_split_between_characters() {
+        // Of two lists that differ by one byte, one is cut within a character unless care is taken.
+        for pad in 0..2 {
+            let channel = format!("{}{}", "x".repeat(pad), "ü".repeat(5000));
+            let position = Position {
+                sources: vec![source(&channel, 4), source("", 5)],
+                ..Position::default()
+            };
+            let properties = written(&position);
+            assert!(properties.len() > 1);
+            let sources: Vec<_> = position.sources.iter().map(Source::from).collect();
+            assert_eq!(Recorded::read(&properties).sources, sources);
+        }
     }
 
     #[test]
