@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
-/// Longest list that is read. It has 100 rows of at most 140 bytes, unless an administrator wants more.
+/// A list of 100 rows, which is how many there are unless an administrator wants more.
+const USUAL_BYTES: usize = 16 * 1024;
+/// Longest list that is read.
 const MAX_BYTES: u64 = 64 * 1024;
 
 /// A pool's list, kept open while it is watched.
@@ -19,7 +21,8 @@ impl Txgs {
     /// The list of `pool`, which is a name from the configuration and so has no `/`.
     pub(crate) fn open(kstat: &Path, pool: &str) -> io::Result<Self> {
         let file = File::open(kstat.join(pool).join("txgs"))?;
-        let text = Vec::new();
+        // Room for the usual list, so that each reading takes as few calls as there are pages in it.
+        let text = Vec::with_capacity(USUAL_BYTES);
         Ok(Self { file, text })
     }
 
