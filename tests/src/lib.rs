@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod append;
+pub mod build;
 pub mod fake_helper;
 pub mod fake_storage;
 pub mod fake_txgs;

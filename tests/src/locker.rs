@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::build::outside_cargo;
 use crate::fake_helper::FakeHelper;
 use crate::mariadb::Server;
 
@@ -23,14 +24,7 @@ pub fn binary() -> &'static Path {
         if directory.ends_with("release") {
             cargo.arg("--release");
         }
-        // Where `cargo test` says which package is tested, a build script that looks at these runs again, and all that
-        // depends on it is compiled again: TLS and the database's driver, each time from one to the other.
-        for (name, _) in std::env::vars_os() {
-            let is_about_a_package = |prefix: &&str| name.to_string_lossy().starts_with(*prefix);
-            if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(is_about_a_package) {
-                cargo.env_remove(&name);
-            }
-        }
+        outside_cargo(&mut cargo);
         assert!(cargo.status().unwrap().success(), "mariasnap doesn't build");
         directory.join("mariasnap")
     })

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
 use super::{Vm, top};
+use crate::build::outside_cargo;
 
 /// The unit that takes a snapshot of the target `main`.
 pub const SNAPSHOT_UNIT: &str = "mariasnap@main.service";
@@ -121,12 +122,12 @@ fn install(vm: Vm) {
 
 /// Builds the package as `make deb` does; cargo makes that quick where nothing changed.
 fn deb() -> PathBuf {
-    let built = Command::new("make")
-        .args(["--no-print-directory", "-C"])
+    let mut make = Command::new("make");
+    make.args(["--no-print-directory", "-C"])
         .arg(top())
-        .args(["deb", "ledger"])
-        .output();
-    let built = built.expect("make runs");
+        .args(["deb", "ledger"]);
+    outside_cargo(&mut make);
+    let built = make.output().expect("make runs");
     assert!(
         built.status.success(),
         "make deb: {}",
