@@ -34,10 +34,10 @@ const HOLDING: &str = "mariadb -BNe \"SELECT 1 FROM information_schema.METADATA_
 /// Starts the unit of target `main` and returns once it waits for the cut, lock held.
 pub(crate) fn start_and_wait_for_cut(world: &World) -> SlowDisk {
     let unit = SNAPSHOT_UNIT;
-    // Bounds that the slow disk doesn't reach: what ends the hold is what the scenario does.
+    // Bounds that the slow disk doesn't reach, and no early unlock: what ends the hold is what the scenario does.
     world
         .vm
-        .ok("printf '[lock]\nmax_wait = \"45s\"\nmax_hold = \"60s\"\n' >/etc/mariasnap/targets/main.toml");
+        .ok("printf '[lock]\nmax_wait = \"45s\"\nmax_hold = \"60s\"\nearly_cut = false\n' >/etc/mariasnap/targets/main.toml");
     world
         .vm
         .ok("mariadb -e \"INSTALL SONAME 'metadata_lock_info'\" 2>/dev/null || true");
