@@ -44,7 +44,7 @@ pub async fn start(options: &[String]) -> Server {
         "CREATE DATABASE t",
         "CREATE TABLE t.a (i INT PRIMARY KEY AUTO_INCREMENT)",
         "CREATE USER snap@localhost IDENTIFIED WITH auth_socket AS 'root'",
-        "GRANT RELOAD, BACKUP_ADMIN ON *.* TO snap@localhost",
+        "GRANT RELOAD, PROCESS, BACKUP_ADMIN ON *.* TO snap@localhost",
         "GRANT SELECT ON performance_schema.log_status TO snap@localhost",
     ] {
         server.run(statement).await;

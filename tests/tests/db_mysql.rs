@@ -111,7 +111,7 @@ async fn a_password_travels_over_tls_alone() {
     let server = mysql::start(&options).await;
     for statement in [
         "CREATE USER snap@'127.0.0.1' IDENTIFIED WITH caching_sha2_password BY 'geheim' REQUIRE SSL",
-        "GRANT RELOAD, BACKUP_ADMIN ON *.* TO snap@'127.0.0.1'",
+        "GRANT RELOAD, PROCESS, BACKUP_ADMIN ON *.* TO snap@'127.0.0.1'",
         "GRANT SELECT ON performance_schema.log_status TO snap@'127.0.0.1'",
         "ALTER USER snap@localhost ACCOUNT LOCK",
     ] {
