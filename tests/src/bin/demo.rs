@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use mariasnap_tests::ledger::audit::Audit;
 use mariasnap_tests::ledger::gaps::longest;
+use mariasnap_tests::ledger::recorded::Recorded;
 use mariasnap_tests::ledger::writers::Report;
 use mariasnap_tests::vm::{SNAPSHOT_UNIT, World, top};
 use serde::Serialize;
@@ -117,7 +118,8 @@ fn prove(world: &World, snapshot: &Value, load: &Report, window: (u64, u64)) -> 
     let (name, gtid) = (text("name"), property("gtid"));
     let audit: Audit =
         serde_json::from_str(&world.vm.script("verify-clone.sh", &[&name])).map_err(|error| error.to_string())?;
-    let complaints = audit.complaints(&load.gtid_at_start, &gtid);
+    let recorded = Recorded::read(&snapshot["properties"]).ok_or("the snapshot has no position")?;
+    let complaints = audit.complaints(&load.gtid_at_start, &recorded);
     if !complaints.is_empty() {
         return Err(complaints.join("; "));
     }
@@ -126,7 +128,7 @@ fn prove(world: &World, snapshot: &Value, load: &Report, window: (u64, u64)) -> 
         wait_ms: number("wait-ms")?,
         hold_ms: number("hold-ms")?,
         gap_ms: longest(&load.commits_us, window.0, window.1) as f64 / 1000.0,
-        rows_verified: audit.rows,
+        rows_verified: audit.rows(),
         gtid_verified: audit.gtid == gtid,
         gtid,
     })

@@ -30,6 +30,9 @@ enum Command {
     Load {
         #[arg(long, default_value_t = 4)]
         writers: usize,
+        /// Writes to MyISAM and Aria tables too, and creates, alters and drops a table over and over.
+        #[arg(long)]
+        mixed: bool,
         /// Where the report goes, as JSON.
         #[arg(long)]
         report: PathBuf,
@@ -75,7 +78,7 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     match cli.command {
-        Command::Load { writers, report } => load(&cli.socket, writers, &report).await,
+        Command::Load { writers, mixed, report } => load(&cli.socket, writers, mixed, &report).await,
         Command::Audit => audit(&cli.socket).await,
         Command::Around {
             writers,
@@ -99,9 +102,12 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn load(socket: &str, writers: usize, report: &std::path::Path) -> Result<(), Box<dyn Error>> {
+async fn load(socket: &str, writers: usize, mixed: bool, report: &std::path::Path) -> Result<(), Box<dyn Error>> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    let writers = Writers::start(socket, writers).await?;
+    let writers = match mixed {
+        true => Writers::start_mixed(socket, writers).await?,
+        false => Writers::start(socket, writers).await?,
+    };
     terminate.recv().await;
     std::fs::write(report, serde_json::to_vec(&writers.finish().await)?)?;
     Ok(())

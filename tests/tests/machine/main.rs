@@ -7,6 +7,7 @@
 mod allowed;
 mod bad_input;
 mod check;
+mod clones;
 mod early_cut;
 mod faults;
 mod foreign;
