@@ -20,6 +20,13 @@ pub enum Take {
     Succeed,
     /// Takes it at once and answers later.
     AnswerAfter(Duration),
+    /// Takes it only after a pause, and answers at once.
+    TakeAfter(Duration),
+    /// Takes it at once, says so twice with this transaction group, and answers twice, a moment later.
+    EverythingTwice {
+        /// As below.
+        open_txg: u64,
+    },
     /// Takes it at once, says so with this transaction group, and answers later.
     SayEarly {
         /// The snapshot that it speaks of.
@@ -323,6 +330,7 @@ impl Interface {
         _ticket: &str,
         properties: BTreeMap<String, String>,
         #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
+        #[zbus(header)] header: zbus::message::Header<'_>,
     ) -> Result<Cut, HelperError> {
         let take = self.called("TakeSnapshot").take.clone();
         match take {
@@ -330,6 +338,20 @@ impl Interface {
             Take::AnswerAfter(delay) => {
                 let cut = self.add(properties);
                 tokio::time::sleep(delay).await;
+                Ok(cut)
+            }
+            Take::TakeAfter(pause) => {
+                tokio::time::sleep(pause).await;
+                Ok(self.add(properties))
+            }
+            Take::EverythingTwice { open_txg } => {
+                let cut = self.add(properties);
+                for _ in 0..2 {
+                    Self::cut_made(&emitter, NAME, open_txg).await.unwrap();
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                // One answer of two, the other is the method's own.
+                emitter.connection().reply(&header, &cut).await.unwrap();
                 Ok(cut)
             }
             Take::SayEarly {

@@ -14,6 +14,9 @@ use tempfile::TempDir;
 /// A fifth of the bytes that an empty server otherwise writes.
 const SMALL_LOG: &str = "--innodb-log-file-size=4M";
 
+/// ER_OPTION_PREVENTS_STATEMENT, for `super_read_only` among others.
+const ER_READ_ONLY: u16 = 1290;
+
 /// A running server with a database `t`, a table `t.a`, and a user `snap` that has what mariasnap asks for and no more.
 pub struct Server {
     dir: TempDir,
@@ -45,19 +48,8 @@ impl Server {
     }
 
     /// Starts a server's program, MySQL's for instance, on `data` in the directory.
-    pub(crate) async fn spawn(dir: TempDir, mut command: Command, options: &[String]) -> Self {
-        let process = command
-            .args(["--log-bin=b", "--server-id=1"])
-            .arg(format!("--datadir={}", dir.path().join("data").display()))
-            .arg(format!("--socket={}", dir.path().join("db.sock").display()))
-            .arg(format!("--pid-file={}", dir.path().join("pid").display()))
-            .args(options)
-            // A server that starts clears others' temporary tables out of a directory that they share.
-            .env("TMPDIR", dir.path())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(dir.path().join("log")).unwrap())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?} must be installed for these tests: {error}"));
+    pub(crate) async fn spawn(dir: TempDir, command: Command, options: &[String]) -> Self {
+        let process = start_process(dir.path(), command, options);
         let mut server = Self { dir, process };
         server.wait_until_up().await;
         server
@@ -174,7 +166,7 @@ impl Server {
 
     /// Starts to commit one row after another.
     pub async fn write(&self) -> Writer {
-        Writer::start(self.connect().await)
+        Writer::start(self.connect().await, self.options("root"))
     }
 
     /// Sends it a signal by the name that kill(1) knows.
@@ -212,6 +204,27 @@ impl Server {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
+
+    /// Starts a MariaDB that was stopped on its data again, on the unix socket alone.
+    pub async fn start_again(&mut self) {
+        self.process = start_process(self.dir.path(), program(), &["--skip-networking".to_owned()]);
+        self.wait_until_up().await;
+    }
+}
+
+fn start_process(dir: &Path, mut command: Command, options: &[String]) -> Child {
+    command
+        .args(["--log-bin=b", "--server-id=1"])
+        .arg(format!("--datadir={}", dir.join("data").display()))
+        .arg(format!("--socket={}", dir.join("db.sock").display()))
+        .arg(format!("--pid-file={}", dir.join("pid").display()))
+        .args(options)
+        // A server that starts clears others' temporary tables out of a directory that they share.
+        .env("TMPDIR", dir)
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(dir.join("log")).unwrap())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?} must be installed for these tests: {error}"))
 }
 
 impl Drop for Server {
@@ -250,21 +263,29 @@ pub fn install(data: &Path) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-/// Somebody who commits all the time.
+/// Somebody who commits whenever the server takes writes, and connects anew whenever the connection breaks.
 pub struct Writer {
     commits: Arc<Mutex<Vec<Instant>>>,
     done: Arc<AtomicBool>,
 }
 
 impl Writer {
-    fn start(mut conn: Conn) -> Self {
+    fn start(mut conn: Conn, options: OptsBuilder) -> Self {
         let commits = Arc::new(Mutex::new(Vec::new()));
         let done = Arc::new(AtomicBool::new(false));
         let (log, stop) = (commits.clone(), done.clone());
         tokio::spawn(async move {
             while !stop.load(Ordering::Relaxed) {
-                conn.query_drop("INSERT INTO t.a VALUES ()").await.unwrap();
-                log.lock().unwrap().push(Instant::now());
+                match conn.query_drop("INSERT INTO t.a VALUES ()").await {
+                    Ok(()) => log.lock().unwrap().push(Instant::now()),
+                    Err(mysql_async::Error::Server(error)) if error.code == ER_READ_ONLY => {}
+                    Err(mysql_async::Error::Server(error)) => panic!("{error}"),
+                    Err(_) => {
+                        if let Ok(anew) = Conn::new(options.clone()).await {
+                            conn = anew;
+                        }
+                    }
+                }
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         });
@@ -283,10 +304,15 @@ impl Writer {
 
     /// The longest time between two commits, or since the last one.
     pub fn longest_gap(&self) -> Duration {
+        let gaps = self.gaps();
+        gaps.iter().map(|(from, to)| *to - *from).max().unwrap_or_default()
+    }
+
+    /// From each commit to the next, and from the last one until now.
+    pub fn gaps(&self) -> Vec<(Instant, Instant)> {
         let mut commits = self.commits.lock().unwrap().clone();
         commits.push(Instant::now());
-        let gaps = commits.windows(2).map(|two| two[1] - two[0]);
-        gaps.max().unwrap_or_default()
+        commits.windows(2).map(|two| (two[0], two[1])).collect()
     }
 
     /// Waits until a commit returns, and says how long that took.
