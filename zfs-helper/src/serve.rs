@@ -14,7 +14,7 @@ use zbus::fdo::RequestNameFlags;
 
 use crate::activity::Activity;
 use crate::authority::Authority;
-use crate::config::{Settings, Target};
+use crate::config::Settings;
 use crate::core::{Core, locked};
 use crate::interface::SnapshotHelper;
 use crate::pools::Pools;
@@ -103,11 +103,9 @@ pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
     let bus = bus.method_timeout(timeout).build().await?;
     let questions = questions.method_timeout(timeout).build().await?;
     let mut watchers = BTreeMap::new();
-    for pool in wiring.settings.targets().values().map(Target::pool) {
-        if !watchers.contains_key(pool) {
-            let watcher = Watcher::start(wiring.kstat.clone(), pool.to_owned(), limits.reading)?;
-            watchers.insert(pool.to_owned(), watcher);
-        }
+    for pool in wiring.pools.names() {
+        let watcher = Watcher::start(wiring.kstat.clone(), pool.clone(), limits.reading)?;
+        watchers.insert(pool.clone(), watcher);
     }
     let core = Arc::new(Core {
         settings: wiring.settings,

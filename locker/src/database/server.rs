@@ -19,7 +19,7 @@ pub struct Server {
     pub version: String,
     /// Which family.
     pub flavour: Flavour,
-    /// Major, minor, patch.
+    /// Major, minor, patch; they compare within a flavour only.
     pub number: (u16, u16, u16),
     variables: BTreeMap<String, String>,
 }
@@ -58,11 +58,6 @@ impl Server {
     /// Whether the server has a variable of that name, among those asked for.
     pub fn has(&self, variable: &str) -> bool {
         self.variables.contains_key(variable)
-    }
-
-    /// Whether its version is this one or later; versions compare within a flavour only.
-    pub fn is_at_least(&self, version: (u16, u16, u16)) -> bool {
-        self.number >= version
     }
 
     /// Whether the server has `BACKUP STAGE`: MariaDB from 10.4.1.

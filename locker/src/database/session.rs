@@ -72,6 +72,12 @@ impl Session {
         failure.map_or(Ok(sets), Err)
     }
 
+    /// Runs one statement and returns its rows.
+    pub async fn only_rows(&mut self, doing: &'static str, statement: &str) -> Result<Vec<Row>, DatabaseError> {
+        let sets = self.rows(doing, statement).await?;
+        Ok(sets.into_iter().next().unwrap_or_default())
+    }
+
     /// Runs statements in one round trip. The server runs none after one that fails; those before it have taken
     /// effect, and what they answered is returned.
     pub async fn batch(&mut self, doing: &'static str, statements: &str) -> Batch {

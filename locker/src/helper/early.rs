@@ -21,7 +21,7 @@ impl Helper {
             return Ok(None);
         }
         let rule = MatchRule::builder().msg_type(Type::Signal).interface(names::INTERFACE);
-        let rule = rule.member("CutMade").build();
+        let rule = rule.member(names::SIGNAL_CUT_MADE).build();
         let listening = async { Ok(MessageStream::for_match_rule(rule?, connection, None).await?) };
         let stream: Result<_, HelperError> = self.bounded(listening).await;
         stream.map(EarlyWord).map(Some).map_err(failure(CALL, "(peer)"))

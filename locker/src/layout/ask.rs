@@ -106,10 +106,10 @@ const SEES_TABLES: &str = "SELECT 1 FROM information_schema.USER_PRIVILEGES WHER
 /// The files of tables and tablespaces; most are named from the data directory on.
 fn outside(server: &Server) -> &'static str {
     match server.flavour {
-        Flavour::MariaDb if server.is_at_least((10, 6, 0)) => {
+        Flavour::MariaDb if server.number >= (10, 6, 0) => {
             "SELECT FILENAME FROM information_schema.INNODB_SYS_TABLESPACES WHERE FILENAME NOT LIKE './%' LIMIT 10000"
         }
-        Flavour::MySql if server.is_at_least((8, 0, 0)) => {
+        Flavour::MySql if server.number >= (8, 0, 0) => {
             "SELECT PATH FROM information_schema.INNODB_DATAFILES WHERE PATH NOT LIKE './%' LIMIT 10000"
         }
         _ => "SELECT PATH FROM information_schema.INNODB_SYS_DATAFILES WHERE PATH NOT LIKE './%' LIMIT 10000",
@@ -190,8 +190,8 @@ fn is_filter(name: &str) -> bool {
 }
 
 async fn rows(session: &mut Session, statement: &str) -> Answer<Row> {
-    match session.rows(DOING, statement).await {
-        Ok(sets) => Answer::Known(sets.into_iter().next().unwrap_or_default()),
+    match session.only_rows(DOING, statement).await {
+        Ok(rows) => Answer::Known(rows),
         Err(error) if error.is_denied() => Answer::Denied,
         Err(error) => Answer::Failed(error.to_string()),
     }

@@ -146,8 +146,7 @@ fn locks(rows: &[Row]) -> BTreeMap<u64, Vec<String>> {
 }
 
 async fn rows(session: &mut Session, statement: &str) -> Result<Vec<Row>, DatabaseError> {
-    let sets = session.rows(DOING, statement).await?;
-    Ok(sets.into_iter().next().unwrap_or_default())
+    session.only_rows(DOING, statement).await
 }
 
 fn value<T: FromValue>(row: &Row, at: usize) -> Option<T> {

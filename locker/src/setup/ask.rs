@@ -8,8 +8,7 @@ use super::account::{ACCOUNT, Account, plugin};
 use super::args::Args;
 use super::error::SetupError;
 use crate::config::{Bound, Database, Endpoint};
-use crate::database::Version;
-use crate::database::{DatabaseError, Session};
+use crate::database::{DatabaseError, Session, Version};
 use crate::layout::variables::{self, Variables};
 
 /// Where servers listen unless they are told otherwise: Debian's place, then Red Hat's.
@@ -93,9 +92,8 @@ pub(crate) async fn execute(session: &mut Session, statement: &str) -> Result<()
 }
 
 async fn rows(session: &mut Session, statement: &str) -> Result<Vec<Row>, SetupError> {
-    let sets = session.rows("the statement", statement).await;
-    let sets = sets.map_err(|error| refused(statement, error))?;
-    Ok(sets.into_iter().next().unwrap_or_default())
+    let rows = session.only_rows("the statement", statement).await;
+    rows.map_err(|error| refused(statement, error))
 }
 
 /// The driver's own words: what the locker advises its user doesn't fit an administrator.

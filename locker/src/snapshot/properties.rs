@@ -25,9 +25,8 @@ const MAX_WARNING_BYTES: usize = 1024;
 /// The layout's warnings, as far as a property carries them; the report has them whole.
 pub(super) fn as_property(warnings: &[String]) -> Option<(String, String)> {
     let text = warnings.join("; ").replace(char::is_control, " ");
-    let mut ends = (0..=text.len().min(MAX_WARNING_BYTES)).rev();
-    let end = ends.find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    (!text.is_empty()).then(|| (key::WARNINGS.to_owned(), text.get(..end).unwrap_or_default().to_owned()))
+    let (carried, _) = recorded::split_within(&text, MAX_WARNING_BYTES);
+    (!text.is_empty()).then(|| (key::WARNINGS.to_owned(), carried.to_owned()))
 }
 
 /// What is known only after the unlock.

@@ -107,8 +107,8 @@ async fn prepare(job: &Job<'_>, helper: &Helper) -> Result<(Ticket, Vec<String>)
     }
 }
 
-/// Between two looks for a quiet moment, and while the helper prepares, which may take as long as its bounds allow: to connect, and to prepare, list, destroy
-/// and prepare again.
+/// Between two looks for a quiet moment, and while the helper prepares, which may take as long as its bounds allow: to
+/// connect, and to prepare, list, destroy and prepare again.
 fn patient(job: &Job<'_>) -> ServerBounds {
     ServerBounds {
         lock_wait: job.settings.lock.max_wait,

@@ -81,7 +81,7 @@ fn add_split(properties: &mut Properties, key: &str, value: String) {
                 if rest.is_empty() {
                     break;
                 }
-                let (chunk, after) = rest.split_at(first_chunk(rest));
+                let (chunk, after) = split_within(rest, limits::MAX_PROPERTY_VALUE_BYTES);
                 properties.insert(format!("{key}.{number}"), chunk.to_owned());
                 rest = after;
             }
@@ -89,10 +89,11 @@ fn add_split(properties: &mut Properties, key: &str, value: String) {
     }
 }
 
-/// How many bytes of the text, in whole characters, one property takes.
-fn first_chunk(text: &str) -> usize {
-    let most = text.len().min(limits::MAX_PROPERTY_VALUE_BYTES);
-    (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(most)
+/// The text's beginning of at most so many bytes, in whole characters, and the rest.
+pub(super) fn split_within(text: &str, bytes: usize) -> (&str, &str) {
+    let most = text.len().min(bytes);
+    // 0 is always one.
+    text.split_at((0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0))
 }
 
 /// The value of a key, joined where it was split.

@@ -113,7 +113,8 @@ async fn take(
     target: &str,
     appender: &Appender,
 ) -> Result<Taken, Box<dyn Error>> {
-    let rule = MatchRule::builder().msg_type(Type::Signal).member("CutMade").build()?;
+    let rule = MatchRule::builder().msg_type(Type::Signal);
+    let rule = rule.member(names::SIGNAL_CUT_MADE).build()?;
     let mut signals = MessageStream::for_match_rule(rule, connection, None).await?;
     let (ticket, _) = proxy.prepare_snapshot(target).await?;
     if random()? % 2 == 0 {
