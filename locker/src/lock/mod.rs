@@ -15,4 +15,5 @@ pub use bugs::known_bug;
 pub use error::{Cause, Doubt, LockError};
 pub use held::{Held, Hold};
 pub use plan::Plan;
+pub(crate) use strategy::Goal;
 pub use strategy::Kind;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Goal;
 use super::statement::{Does, Statement};
 use crate::config::QuietSettings;
+use crate::lock::Goal;
 use crate::snapshot::milliseconds;
 
 /// One connection as the server's process list shows it.

@@ -19,7 +19,7 @@ pub use error::QuietError;
 use crate::config::{KillRule, OnBlocked, QuietSettings};
 use crate::database::{Server, Session};
 use crate::events;
-use crate::lock::Kind;
+use crate::lock::{Goal, Kind};
 use crate::logging::step;
 use blockers::blockers;
 use kill::Killed;
@@ -30,33 +30,6 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 
 /// How long what was killed may take to end; a large change is rolled back meanwhile.
 const GONE_BOUND: Duration = Duration::from_secs(10);
-
-/// What the lock waits for on its way, as far as the process list matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Goal {
-    /// Nothing.
-    Nothing,
-    /// BACKUP STAGE.
-    Stage,
-    /// FLUSH TABLES WITH READ LOCK.
-    ReadLock {
-        /// It closes tables, and so waits for whoever reads them: MySQL, and MariaDB before 10.4.
-        waits_for_readers: bool,
-    },
-}
-
-impl Goal {
-    /// A lock that isn't known here is taken for the one that waits for the most.
-    fn of(kind: Kind, server: &Server) -> Self {
-        match kind.as_str() {
-            "none" => Self::Nothing,
-            "exact" | "online" => Self::Stage,
-            _ => Self::ReadLock {
-                waits_for_readers: !server.has_backup_stage(),
-            },
-        }
-    }
-}
 
 /// A moment at which nothing seemed to be in the way.
 #[derive(Debug)]
@@ -76,7 +49,7 @@ pub async fn wait(
     kind: Kind,
     rules: &QuietSettings,
 ) -> Result<Quiet, QuietError> {
-    let (started, lock) = (Instant::now(), Goal::of(kind, server));
+    let (started, lock) = (Instant::now(), kind.goal(server));
     let warnings = match lock {
         Goal::Nothing => Vec::new(),
         lock => match Eyes::open(session, server, rules.show_queries).await? {

@@ -1,6 +1,6 @@
 //! `BACKUP STAGE` up to `BLOCK_COMMIT`: commits wait from there to the unlock, the position is the snapshot's.
 
-use super::{Proof, Strategy};
+use super::{Goal, Proof, Strategy};
 use crate::database::Server;
 use crate::lock::bugs::{Bug, MDEV_23080, MDEV_23586, MDEV_36025};
 
@@ -21,6 +21,10 @@ impl Strategy for Exact {
 
     fn bugs(&self) -> &'static [Bug] {
         &[MDEV_23080, MDEV_23586, MDEV_36025]
+    }
+
+    fn goal(&self, _: &Server) -> Goal {
+        Goal::Stage
     }
 
     fn gentle(&self) -> &'static [&'static str] {

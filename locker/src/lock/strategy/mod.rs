@@ -46,6 +46,13 @@ pub(super) trait Strategy: fmt::Debug + Sync {
         &[]
     }
 
+    /// What it waits for on its way; if it doesn't say, what waits for the most.
+    fn goal(&self, server: &Server) -> Goal {
+        Goal::ReadLock {
+            waits_for_readers: !server.has_backup_stage(),
+        }
+    }
+
     /// The statements on the way, during which commits go on.
     fn gentle(&self) -> &'static [&'static str];
 
@@ -65,6 +72,20 @@ pub(super) trait Strategy: fmt::Debug + Sync {
 
     /// The unlock; none if the end of the connection is all that there is.
     fn release(&self) -> Option<&'static str>;
+}
+
+/// What a lock waits for on its way, as far as the process list shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// Nothing.
+    Nothing,
+    /// BACKUP STAGE.
+    Stage,
+    /// FLUSH TABLES WITH READ LOCK.
+    ReadLock {
+        /// It closes tables, and so waits for whoever reads them: MySQL, and MariaDB before 10.4.
+        waits_for_readers: bool,
+    },
 }
 
 /// A counter that should stand still while a lock is held.
@@ -138,6 +159,11 @@ impl Kind {
     /// Whether commits stand still while it is held, so that the position read under it is the snapshot's.
     pub fn stops_commits(self) -> bool {
         self.0.stops_commits()
+    }
+
+    /// What it waits for on its way.
+    pub(crate) fn goal(self, server: &Server) -> Goal {
+        self.0.goal(server)
     }
 
     /// Its statements and rules.

@@ -1,6 +1,6 @@
 //! No lock at all: what a crash at that moment would have left, which InnoDB recovers and nothing else does.
 
-use super::{Proof, Strategy};
+use super::{Goal, Proof, Strategy};
 use crate::database::Server;
 use crate::lock::needs::Need;
 
@@ -23,6 +23,10 @@ impl Strategy for NoLock {
 
     fn needs(&self) -> &'static [Need] {
         &[Need::RedoBeforeCommit, Need::InnoDbAlone]
+    }
+
+    fn goal(&self, _: &Server) -> Goal {
+        Goal::Nothing
     }
 
     fn gentle(&self) -> &'static [&'static str] {

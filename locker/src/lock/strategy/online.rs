@@ -1,7 +1,7 @@
 //! `BACKUP STAGE` up to `BLOCK_DDL`: DDL and writes to tables that don't survive a crash wait, InnoDB's commits go on. What
 //! is in the snapshot is decided by crash recovery, out of the redo log and the binary log that are in it.
 
-use super::{Counter, Proof, Strategy};
+use super::{Counter, Goal, Proof, Strategy};
 use crate::database::Server;
 use crate::lock::bugs::Bug;
 use crate::lock::needs::Need;
@@ -39,6 +39,10 @@ impl Strategy for Online {
     fn bugs(&self) -> &'static [Bug] {
         // MDEV-36025 is none here: transactions that are prepared and no more are what recovery is for.
         &[]
+    }
+
+    fn goal(&self, _: &Server) -> Goal {
+        Goal::Stage
     }
 
     fn gentle(&self) -> &'static [&'static str] {
