@@ -48,12 +48,12 @@ start() {
     truncate -s 2G "$run/pool1.raw"
     say "booting ($accel), console: $console_log"
     # snapshot=on puts the root disk's writes into an unlinked file in TMPDIR.
-    TMPDIR=$run qemu-system-x86_64 "${options[@]}" -machine q35,sata=off,smbus=off -smp 2 -m 3072 \
+    TMPDIR=$run qemu-system-x86_64 "${options[@]}" -machine q35,sata=off,smbus=off -smp "${MARIASNAP_VM_CPUS:-2}" -m 3072 \
         -name mariasnap-vm -nodefaults -no-user-config -display none \
         -daemonize -pidfile "$run/pid" \
         -serial "file:$console_log" -monitor "unix:$run/monitor,server=on,wait=off" \
         -kernel "$dir/vmlinuz" -initrd "$dir/initrd" \
-        -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off nokaslr loglevel=4 ${MARIASNAP_VM_KERNEL_ARGS:-}" \
+        -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off nokaslr loglevel=4 $(accelerator_kernel "$accel") ${MARIASNAP_VM_KERNEL_ARGS:-}" \
         -drive "if=none,id=root,file=$dir/root.img,format=raw,snapshot=on,cache=unsafe" \
         -device virtio-blk-pci,drive=root,serial=root \
         -drive "if=none,id=pool0,file=$run/pool0.raw,format=raw,cache=unsafe,discard=unmap" \
