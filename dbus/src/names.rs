@@ -9,9 +9,6 @@ pub const OBJECT_PATH: &str = "/org/mariasnap/SnapshotHelper1";
 /// The storage-neutral interface on [`OBJECT_PATH`].
 pub const INTERFACE: &str = "org.mariasnap.SnapshotHelper1";
 
-/// The signal that tells a peer of its cut before that is on the disks.
-pub const SIGNAL_CUT_MADE: &str = "CutMade";
-
 /// The socket on which systemd listens for peers, plain D-Bus protocol without a bus daemon.
 pub const PEER_SOCKET: &str = "/run/mariasnap/zfs-helper.sock";
 

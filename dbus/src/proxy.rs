@@ -16,8 +16,9 @@ pub trait SnapshotHelper1 {
 
     /// Does all that need not happen under the lock: authorises the caller, resolves datasets, makes the name.
     /// Returns a ticket, good for one `TakeSnapshot` on this connection within
-    /// [`crate::limits::TICKET_LIFETIME`], and the name that the snapshot will have.
-    fn prepare_snapshot(&self, target: &str) -> Result<(String, String), HelperError>;
+    /// [`crate::limits::TICKET_LIFETIME`], the name that the snapshot will have, and the pool that it will be in, whose
+    /// open transaction group tells when the cut takes no later write in.
+    fn prepare_snapshot(&self, target: &str) -> Result<(String, String, String), HelperError>;
 
     /// Waits until the pool has written what it holds in memory, so that the cut has little left to write. The
     /// ticket stays good. At most once a ticket.
@@ -37,12 +38,6 @@ pub trait SnapshotHelper1 {
         guid: u64,
         properties: BTreeMap<&str, &str>,
     ) -> Result<(), HelperError>;
-
-    /// While a `TakeSnapshot` of this connection is under way: the pool's open transaction group has reached
-    /// `open_txg`. If the [`Cut`] returned later has a `createtxg` below that, nothing written after this signal is in
-    /// the snapshot; otherwise the signal says nothing. Sent at most once for a cut, and only to a peer.
-    #[zbus(signal)]
-    fn cut_made(&self, name: String, open_txg: u64) -> zbus::Result<()>;
 
     /// The target's snapshots that are ours, oldest first.
     fn list_snapshots(&self, target: &str) -> Result<Vec<Snapshot>, HelperError>;

@@ -15,6 +15,7 @@ pub mod interrupt;
 pub mod layout;
 pub mod lock;
 pub mod logging;
+pub mod pool;
 pub mod quiet;
 pub mod report;
 pub mod retention;

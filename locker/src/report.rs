@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::database::Position;
 use crate::exit::Exit;
-use crate::lock::Hold;
+use crate::lock::{Hold, Proven};
 use crate::snapshot::{Job, milliseconds};
 
 /// A consistent snapshot, as `--json` shows it. Fields are only ever added.
@@ -56,15 +56,11 @@ pub struct Report {
 
 impl Report {
     /// The report of a proven cut, before anything was cleared away.
-    pub(crate) fn new(job: &Job<'_>, cut: Cut, hold: Hold) -> Self {
+    pub(crate) fn new(job: &Job<'_>, cut: Cut, hold: Hold, proven: Proven) -> Self {
         let some = |text: String| (!text.is_empty()).then_some(text);
         let (position, gtid_floor, gtid_ceiling) = match hold.kind.stops_commits() {
-            true => (hold.position.settled_by(hold.later.as_ref()), None, None),
-            false => (
-                Position::default(),
-                some(hold.position.gtid),
-                hold.later.and_then(|later| some(later.gtid)),
-            ),
+            true => (proven.position.settled_by(proven.later), None, None),
+            false => (Position::default(), some(proven.position.gtid), some(proven.later.gtid)),
         };
         let (binlog_file, binlog_position) = position.binlog.unzip();
         Self {
@@ -140,7 +136,7 @@ pub(crate) mod log {
     use mariasnap_dbus::Cut;
     use mariasnap_dbus::properties::{STATE_CONSISTENT, shown_state};
 
-    use super::{Hold, Report, milliseconds};
+    use super::{Hold, Proven, Report, milliseconds};
     use crate::error::Error;
     use crate::events;
     use crate::exit::Exit;
@@ -173,13 +169,13 @@ pub(crate) mod log {
         );
     }
 
-    pub(crate) fn consistent(cut: &Cut, hold: &Hold) {
+    pub(crate) fn consistent(cut: &Cut, hold: &Hold, proven: &Proven) {
         tracing::info!(
             message_id = events::CONSISTENT,
             snapshot = cut.name,
             guid = cut.guid,
             // Elsewhere it isn't the snapshot's.
-            gtid = hold.kind.stops_commits().then_some(hold.position.gtid.as_str()),
+            gtid = hold.kind.stops_commits().then_some(proven.position.gtid.as_str()),
             wait_ms = milliseconds(hold.waited),
             hold_ms = milliseconds(hold.held),
             "snapshot {} is {}",

@@ -10,7 +10,8 @@ use mariasnap_dbus::{
     Cut, DestroyOutcome, DestroyRequest, HelperError, Outcome, Snapshot, Target, TargetDataset, names,
 };
 use zbus::Connection;
-use zbus::object_server::SignalEmitter;
+
+use crate::fake_pool::FakePool;
 
 /// What `TakeSnapshot` does.
 #[derive(Debug, Clone, Default)]
@@ -22,26 +23,16 @@ pub enum Take {
     AnswerAfter(Duration),
     /// Takes it only after a pause, and answers at once.
     TakeAfter(Duration),
-    /// Takes it at once, says so twice with this transaction group, and answers twice, a moment later.
-    EverythingTwice {
-        /// As below.
+    /// Takes it at once, and answers twice.
+    AnswerTwice,
+    /// Takes it; a moment later the pool moves on, and later still it answers.
+    MoveOn {
+        /// Before the pool moves on.
+        after: Duration,
+        /// To which transaction group, against a createtxg of [`CREATETXG`].
         open_txg: u64,
-    },
-    /// Takes it at once, says so with this transaction group, and answers later.
-    SayEarly {
-        /// The snapshot that it speaks of.
-        name: &'static str,
-        /// Against a createtxg of [`CREATETXG`].
-        open_txg: u64,
-        /// From the word to the answer; none: it drops the connection then.
+        /// From there to the answer; none: it drops the connection then.
         answer_after: Option<Duration>,
-    },
-    /// Says it only after a pause, and answers a moment later.
-    SayEarlyAfter {
-        /// Before the word.
-        pause: Duration,
-        /// As above.
-        open_txg: u64,
     },
     /// Answers `StorageFailed`.
     Fail,
@@ -113,6 +104,7 @@ impl State {
 pub struct FakeHelper {
     state: Arc<Mutex<State>>,
     socket: PathBuf,
+    pool: FakePool,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
@@ -130,6 +122,16 @@ pub const NAME: &str = "mariasnap-20261120T213800Z-0af3c1";
 /// The transaction group that its snapshots are of.
 pub const CREATETXG: u64 = 42;
 
+/// The pool that they are in.
+const POOL: &str = "tank";
+
+/// What the process that waits for the pool to move on takes to begin, at most.
+pub const MOMENT: Duration = Duration::from_millis(200);
+
+fn kstat(socket: &Path) -> PathBuf {
+    socket.with_file_name("kstat")
+}
+
 impl FakeHelper {
     /// Listens on `socket`, on a thread of its own so that no test can hold it up.
     pub fn start(socket: &Path) -> Self {
@@ -146,10 +148,12 @@ impl FakeHelper {
             let _context = runtime.enter();
             tokio::net::UnixListener::bind(socket).unwrap()
         };
-        runtime.spawn(accept(listener, state.clone()));
+        let pool = FakePool::create(&kstat(socket), POOL, CREATETXG - 1);
+        runtime.spawn(accept(listener, state.clone(), pool.clone()));
         Self {
             state,
             socket: socket.to_owned(),
+            pool,
             runtime: Some(runtime),
         }
     }
@@ -157,6 +161,16 @@ impl FakeHelper {
     /// Where it listens.
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Where the kernel's statistics of its pool lie.
+    pub fn kstat(&self) -> PathBuf {
+        kstat(&self.socket)
+    }
+
+    /// Its pool, in which the transaction group before [`CREATETXG`] is open.
+    pub fn pool(&self) -> &FakePool {
+        &self.pool
     }
 
     /// What it is told and what it saw.
@@ -219,12 +233,15 @@ pub fn snapshot(name: &str, guid: u64, age: Duration, state: &str) -> Snapshot {
     }
 }
 
-async fn accept(listener: tokio::net::UnixListener, state: Arc<Mutex<State>>) {
+async fn accept(listener: tokio::net::UnixListener, state: Arc<Mutex<State>>, pool: FakePool) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             return;
         };
-        let interface = Interface { state: state.clone() };
+        let interface = Interface {
+            state: state.clone(),
+            pool: pool.clone(),
+        };
         let builder = zbus::connection::Builder::unix_stream(stream.into_std().unwrap())
             .server(zbus::Guid::generate())
             .p2p()
@@ -237,6 +254,7 @@ async fn accept(listener: tokio::net::UnixListener, state: Arc<Mutex<State>>) {
 
 struct Interface {
     state: Arc<Mutex<State>>,
+    pool: FakePool,
 }
 
 impl Interface {
@@ -291,13 +309,13 @@ impl Interface {
             prefix: "mariasnap".to_owned(),
             min_keep: 1,
             datasets: vec![TargetDataset {
-                name: "tank/mysql".to_owned(),
+                name: format!("{POOL}/mysql"),
                 children: true,
             }],
         }])
     }
 
-    async fn prepare_snapshot(&self, _target: &str) -> Result<(String, String), HelperError> {
+    async fn prepare_snapshot(&self, _target: &str) -> Result<(String, String, String), HelperError> {
         let state = self.called("PrepareSnapshot");
         if state.snapshot_limit.is_some_and(|limit| state.snapshots.len() >= limit) {
             return Err(HelperError::NoSpace("snapshot_limit".to_owned()));
@@ -307,7 +325,7 @@ impl Interface {
                 "not authorised, or no such target".to_owned(),
             ));
         }
-        Ok(("ticket".to_owned(), NAME.to_owned()))
+        Ok(("ticket".to_owned(), NAME.to_owned(), POOL.to_owned()))
     }
 
     async fn sync_pool(&self, _ticket: &str) -> Result<(), HelperError> {
@@ -322,14 +340,11 @@ impl Interface {
         }
     }
 
-    #[zbus(signal)]
-    async fn cut_made(emitter: &SignalEmitter<'_>, name: &str, open_txg: u64) -> zbus::Result<()>;
-
     async fn take_snapshot(
         &self,
         _ticket: &str,
         properties: BTreeMap<String, String>,
-        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
+        #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: zbus::message::Header<'_>,
     ) -> Result<Cut, HelperError> {
         let take = self.called("TakeSnapshot").take.clone();
@@ -344,41 +359,25 @@ impl Interface {
                 tokio::time::sleep(pause).await;
                 Ok(self.add(properties))
             }
-            Take::EverythingTwice { open_txg } => {
+            Take::AnswerTwice => {
                 let cut = self.add(properties);
-                for _ in 0..2 {
-                    Self::cut_made(&emitter, NAME, open_txg).await.unwrap();
-                }
-                tokio::time::sleep(Duration::from_millis(200)).await;
                 // One answer of two, the other is the method's own.
-                emitter.connection().reply(&header, &cut).await.unwrap();
+                connection.reply(&header, &cut).await.unwrap();
                 Ok(cut)
             }
-            Take::SayEarly {
-                name,
+            Take::MoveOn {
+                after,
                 open_txg,
                 answer_after,
             } => {
                 let cut = self.add(properties);
-                Self::cut_made(&emitter, name, open_txg).await.unwrap();
+                tokio::time::sleep(after).await;
+                self.pool.open(open_txg);
+                tokio::time::sleep(answer_after.unwrap_or(MOMENT)).await;
                 match answer_after {
-                    Some(delay) => {
-                        tokio::time::sleep(delay).await;
-                        Ok(cut)
-                    }
-                    None => {
-                        // The word has to go out first.
-                        tokio::time::sleep(Duration::from_millis(200)).await;
-                        Err(self.die().await)
-                    }
+                    Some(_) => Ok(cut),
+                    None => Err(self.die().await),
                 }
-            }
-            Take::SayEarlyAfter { pause, open_txg } => {
-                let cut = self.add(properties);
-                tokio::time::sleep(pause).await;
-                Self::cut_made(&emitter, NAME, open_txg).await.unwrap();
-                tokio::time::sleep(Duration::from_millis(200)).await;
-                Ok(cut)
             }
             Take::Fail => Err(HelperError::StorageFailed("I/O error".to_owned())),
             Take::Busy => Err(HelperError::Busy("another run".to_owned())),

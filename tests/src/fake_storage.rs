@@ -9,21 +9,16 @@ use mariasnap_dbus::{Dataset, DestroyOutcome, DestroyRequest, HelperError, Outco
 use mariasnap_zfs_helper::config::Target;
 use mariasnap_zfs_helper::storage::{Confirmation, Plan, Properties, Storage, Taken};
 
-use crate::fake_txgs::{Course, FakeTxgs};
-
 /// Environment: the file that changes are appended to, one a line.
 pub const RECORD: &str = "FAKE_STORAGE_RECORD";
 /// Environment: how long a cut takes, in milliseconds.
 pub const TAKE_MS: &str = "FAKE_STORAGE_TAKE_MS";
-/// Environment: the directory below which the pools' lists of transaction groups lie, if there are to be any.
-pub const KSTAT: &str = "FAKE_STORAGE_KSTAT";
 
 /// One pool. Guids and transaction groups count up; the guards are those of the real storage, less holds and clones.
 #[derive(Debug, Default)]
 pub struct FakeStorage {
     snapshots: BTreeMap<(String, String), Snapshot>,
     txg: u64,
-    txgs: Option<FakeTxgs>,
 }
 
 impl FakeStorage {
@@ -85,13 +80,6 @@ impl Storage for FakeStorage {
     fn prepare(&mut self, target: &Target, name: SnapshotName) -> Result<Plan, HelperError> {
         let datasets: Vec<Dataset> = target.datasets.iter().map(|dataset| dataset.name.clone()).collect();
         let pool = target.pool().to_owned();
-        if let (None, Some(course)) = (&self.txgs, Course::chosen()) {
-            let kstat = std::env::var_os(KSTAT).expect("no directory for the list");
-            self.txgs = Some(FakeTxgs::create(course, kstat.as_ref(), &pool));
-        }
-        if let Some(txgs) = &self.txgs {
-            txgs.open(self.txg + 1);
-        }
         Ok(Plan { pool, datasets, name })
     }
 
@@ -102,10 +90,7 @@ impl Storage for FakeStorage {
     fn take(&mut self, plan: &Plan, properties: &Properties) -> Result<Taken, HelperError> {
         let takes = std::env::var(TAKE_MS).ok().and_then(|ms| ms.parse().ok());
         let takes = takes.map_or(Duration::ZERO, Duration::from_millis);
-        match &self.txgs {
-            Some(txgs) => txgs.pass(self.txg + 1, takes),
-            None => std::thread::sleep(takes),
-        }
+        std::thread::sleep(takes);
         self.record(&format!("take {}", plan.name));
         self.txg += 1;
         let (guid, createtxg) = (u64::MAX - self.txg, self.txg);

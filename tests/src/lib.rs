@@ -7,8 +7,8 @@
 pub mod append;
 pub mod build;
 pub mod fake_helper;
+pub mod fake_pool;
 pub mod fake_storage;
-pub mod fake_txgs;
 pub mod galera;
 pub mod ledger;
 pub mod locker;

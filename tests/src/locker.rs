@@ -104,19 +104,19 @@ impl World {
         world
     }
 
-    /// Writes the target's file; the helper's socket is added. No server of a test is on ZFS, so its layout isn't
+    /// Writes the target's file; the helper's socket and its pool's statistics are added. No server of a test is on ZFS, so its layout isn't
     /// checked unless the file says so.
     pub fn configure(&self, config: &str) {
         let targets = self.dir.path().join("targets");
         std::fs::create_dir_all(&targets).unwrap();
-        let socket = self.helper.socket().display();
+        let (socket, kstat) = (self.helper.socket().display(), self.helper.kstat());
         let layout = match config.contains("[layout]") {
             true => "",
             false => "[layout]\ncheck = \"off\"\n",
         };
         std::fs::write(
             targets.join("main.toml"),
-            format!("{config}\n{layout}[helper]\nsocket = \"{socket}\"\n"),
+            format!("{config}\n{layout}[helper]\nsocket = \"{socket}\"\nkstat = {kstat:?}\n"),
         )
         .unwrap();
     }

@@ -12,7 +12,7 @@ use zbus::connection::Builder;
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, OwnedVariant};
 
-use crate::fake_storage::{KSTAT, RECORD};
+use crate::fake_storage::RECORD;
 
 const DBUS_DAEMON: &str = "/usr/bin/dbus-daemon";
 
@@ -167,10 +167,7 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("helper.toml"), CONFIG).unwrap();
         let environment = [
-            vec![
-                (RECORD, directory.path().join("record").display().to_string()),
-                (KSTAT, directory.path().join("kstat").display().to_string()),
-            ],
+            vec![(RECORD, directory.path().join("record").display().to_string())],
             setup.environment,
         ];
         let environment: Vec<_> = environment.concat();

@@ -47,7 +47,7 @@ async fn a_stuck_journal_holds_up_no_cut_and_misses_none() {
     })
     .await;
     let helper = world.peer_proxy().await;
-    let (ticket, _) = helper.prepare_snapshot("main").await.unwrap();
+    let (ticket, _, _) = helper.prepare_snapshot("main").await.unwrap();
     fill(&writer);
     helper.take_snapshot(&ticket, BTreeMap::new()).await.unwrap();
     read_until(reader.try_clone().unwrap(), "TakeSnapshot main for uid").await;
@@ -68,7 +68,7 @@ async fn the_last_entry_is_written_before_the_idle_exit() {
     .await;
     let peer = world.peer().await.unwrap();
     let helper = mariasnap_tests::private_bus::proxy(&peer).await;
-    let (ticket, _) = helper.prepare_snapshot("main").await.unwrap();
+    let (ticket, _, _) = helper.prepare_snapshot("main").await.unwrap();
     helper.take_snapshot(&ticket, BTreeMap::new()).await.unwrap();
     peer.close().await.unwrap();
     // Until the helper, which alone holds the other end, is gone.

@@ -108,7 +108,7 @@ async fn no_polkit_is_a_no() {
 async fn the_lock_is_never_held_up_by_a_question() {
     let world = World::usual().await;
     let helper = world.peer_proxy().await;
-    let (ticket, _) = helper.prepare_snapshot("main").await.unwrap();
+    let (ticket, _, _) = helper.prepare_snapshot("main").await.unwrap();
     world.asked();
     world.polkit_says(Mood::Hang);
     helper.take_snapshot(&ticket, BTreeMap::new()).await.unwrap();

@@ -35,7 +35,7 @@ async fn it_stays_for_a_ticket_on_the_bus() {
     })
     .await;
     let helper = world.bus_proxy().await;
-    let (ticket, _) = helper.prepare_snapshot("main").await.unwrap();
+    let (ticket, _, _) = helper.prepare_snapshot("main").await.unwrap();
     tokio::time::sleep(Duration::from_millis(700)).await;
     helper
         .take_snapshot(&ticket, std::collections::BTreeMap::new())
@@ -67,7 +67,7 @@ async fn it_stays_while_a_pool_works_for_nobody() {
 async fn told_to_stop_it_waits_for_a_ticket_and_for_no_idle_connection() {
     let mut world = World::usual().await;
     let (helper, _idle) = (world.peer_proxy().await, world.peer().await.unwrap());
-    let (ticket, _) = helper.prepare_snapshot("main").await.unwrap();
+    let (ticket, _, _) = helper.prepare_snapshot("main").await.unwrap();
     let pid = world.helper_pid().to_string();
     let told = std::process::Command::new("kill").args(["-TERM", &pid]).status();
     assert!(told.unwrap().success());

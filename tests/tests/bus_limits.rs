@@ -147,7 +147,7 @@ async fn requests_over_the_rate_are_refused_except_under_the_lock() {
     })
     .await;
     let (helper, bus) = (world.peer_proxy().await, world.bus_proxy().await);
-    let (ticket, _) = helper.prepare_snapshot("main").await.unwrap();
+    let (ticket, _, _) = helper.prepare_snapshot("main").await.unwrap();
     let mut refused = 0;
     for _ in 0..100 {
         match helper.list_targets().await {

@@ -24,7 +24,7 @@ async fn whole_story(helper: &SnapshotHelper1Proxy<'_>) {
         .map(|target| target.name)
         .collect();
     assert_eq!(names, ["main", "other"]);
-    let (ticket, name) = helper.prepare_snapshot("main").await.unwrap();
+    let (ticket, name, _) = helper.prepare_snapshot("main").await.unwrap();
     helper.sync_pool(&ticket).await.unwrap();
     assert!(matches!(
         helper.sync_pool(&ticket).await,
@@ -80,7 +80,7 @@ async fn a_ticket_is_for_one_use_on_one_connection() {
         world.peer_proxy().await,
         world.bus_proxy().await,
     );
-    let (ticket, _) = owner.prepare_snapshot("main").await.unwrap();
+    let (ticket, _, _) = owner.prepare_snapshot("main").await.unwrap();
     for thief in [&other, &bus] {
         let stolen = thief.take_snapshot(&ticket, BTreeMap::new()).await;
         assert!(matches!(stolen, Err(HelperError::UnknownTicket(_))), "{stolen:?}");
@@ -150,7 +150,7 @@ async fn a_ticket_expires() {
     })
     .await;
     let helper = world.peer_proxy().await;
-    let (ticket, _) = helper.prepare_snapshot("main").await.unwrap();
+    let (ticket, _, _) = helper.prepare_snapshot("main").await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     let late = helper.take_snapshot(&ticket, BTreeMap::new()).await;
     assert!(matches!(late, Err(HelperError::UnknownTicket(_))), "{late:?}");
@@ -167,7 +167,7 @@ async fn storage_that_hangs_leaves_the_outcome_unknown_and_other_pools_alone() {
     })
     .await;
     let (helper, second) = (world.peer_proxy().await, world.peer_proxy().await);
-    let (ticket, _) = helper.prepare_snapshot("main").await.unwrap();
+    let (ticket, _, _) = helper.prepare_snapshot("main").await.unwrap();
     let unknown = helper.take_snapshot(&ticket, BTreeMap::new()).await;
     assert!(matches!(unknown, Err(HelperError::OutcomeUnknown(_))), "{unknown:?}");
     second.list_snapshots("other").await.unwrap();

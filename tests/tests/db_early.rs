@@ -1,4 +1,4 @@
-//! The early word: the lock is given back at it, and what comes afterwards is checked all the same.
+//! The early cut: the lock is given back once the pool has moved on, and what comes afterwards is checked all the same.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -6,15 +6,15 @@
 use std::time::Duration;
 
 use mariasnap_dbus::properties::{STATE_CONSISTENT, UNLOCK_TXG};
-use mariasnap_tests::fake_helper::{CREATETXG, NAME, Take};
+use mariasnap_tests::fake_helper::{CREATETXG, MOMENT, NAME, Take};
 use mariasnap_tests::locker::{Ended, World};
 
-/// From the word to the answer; a hold is far from it either way.
+/// From when the pool moves on to the answer; a hold is far from it either way.
 const DELAY: Duration = Duration::from_secs(3);
 
-fn word(name: &'static str, open_txg: u64) -> Take {
-    Take::SayEarly {
-        name,
+fn moves_on_to(open_txg: u64) -> Take {
+    Take::MoveOn {
+        after: MOMENT,
         open_txg,
         answer_after: Some(DELAY),
     }
@@ -22,7 +22,10 @@ fn word(name: &'static str, open_txg: u64) -> Take {
 
 /// A run under a writer, and whether commits waited for the answer.
 async fn run(config: &str, take: Take) -> (World, Ended, bool) {
-    let world = World::new(config, &[]).await;
+    run_in(World::new(config, &[]).await, take).await
+}
+
+async fn run_in(world: World, take: Take) -> (World, Ended, bool) {
     world.helper.state().take = take;
     let writer = world.server.write().await;
     let ended = world.snapshot().end().await;
@@ -36,8 +39,8 @@ fn hold_ms(ended: &Ended) -> u128 {
 }
 
 #[tokio::test]
-async fn commits_go_on_at_the_word() {
-    let (world, ended, waited) = run("", word(NAME, CREATETXG + 1)).await;
+async fn commits_go_on_once_the_pool_has_moved_on() {
+    let (world, ended, waited) = run("", moves_on_to(CREATETXG + 1)).await;
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(!waited && hold_ms(&ended) < DELAY.as_millis() / 2, "{ended:?}");
     assert_eq!(world.helper.listing(), [(NAME.to_owned(), STATE_CONSISTENT.to_owned())]);
@@ -48,8 +51,8 @@ async fn commits_go_on_at_the_word() {
 }
 
 #[tokio::test]
-async fn a_word_that_comes_true_too_late_costs_the_snapshot_and_a_full_hold() {
-    let (world, ended, waited) = run("", word(NAME, CREATETXG)).await;
+async fn a_pool_that_moved_on_to_the_cuts_own_group_costs_the_snapshot_and_a_full_hold() {
+    let (world, ended, waited) = run("", moves_on_to(CREATETXG)).await;
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(waited && hold_ms(&ended) >= DELAY.as_millis(), "{ended:?}");
     let calls = world.helper.calls();
@@ -66,22 +69,43 @@ async fn a_word_that_comes_true_too_late_costs_the_snapshot_and_a_full_hold() {
 
 #[tokio::test]
 async fn the_configuration_can_have_it_ignored() {
-    let (_world, ended, waited) = run("[lock]\nearly_cut = false", word(NAME, CREATETXG + 1)).await;
+    let (_world, ended, waited) = run("[lock]\nearly_cut = false", moves_on_to(CREATETXG + 1)).await;
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(waited && hold_ms(&ended) >= DELAY.as_millis(), "{ended:?}");
 }
 
 #[tokio::test]
-async fn a_word_about_another_snapshot_is_none() {
-    let (_world, ended, waited) = run("", word("mariasnap-another", CREATETXG + 1)).await;
-    assert_eq!(ended.code, 0, "{ended:?}");
-    assert!(waited && hold_ms(&ended) >= DELAY.as_millis(), "{ended:?}");
+async fn where_the_pool_cannot_be_watched_the_lock_is_held_and_that_is_said() {
+    let unreadable: [fn(&World); 3] = [
+        |world| world.helper.pool().vanish(),
+        |world| world.helper.pool().say(&"nothing of the kind\n".repeat(20)),
+        |world| {
+            world.helper.pool().vanish();
+            let pipe = world.helper.kstat().join("tank/txgs");
+            assert!(
+                std::process::Command::new("mkfifo")
+                    .arg(pipe)
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+        },
+    ];
+    for break_it in unreadable {
+        let world = World::new("", &[]).await;
+        break_it(&world);
+        let (_world, ended, waited) = run_in(world, Take::AnswerAfter(DELAY)).await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(waited && hold_ms(&ended) >= DELAY.as_millis(), "{ended:?}");
+        let warnings = ended.json()["warnings"].to_string();
+        assert!(warnings.contains("until the snapshot is on the disks"), "{warnings}");
+    }
 }
 
 #[tokio::test]
-async fn a_helper_that_dies_after_the_word_leaves_no_snapshot() {
-    let take = Take::SayEarly {
-        name: NAME,
+async fn a_helper_that_dies_after_the_unlock_leaves_no_snapshot() {
+    let take = Take::MoveOn {
+        after: MOMENT,
         open_txg: CREATETXG + 1,
         answer_after: None,
     };
@@ -91,13 +115,14 @@ async fn a_helper_that_dies_after_the_word_leaves_no_snapshot() {
     assert_eq!(world.helper.listing(), []);
 }
 
-/// The word says that the cut is made, not that the lock was held: that is asked of the server.
+/// The pool says that the cut is made, not that the lock was held: that is asked of the server.
 #[tokio::test]
-async fn a_lock_lost_before_the_word_is_found_out() {
+async fn a_lock_lost_before_the_pool_moves_on_is_found_out() {
     let world = World::new("", &[]).await;
-    world.helper.state().take = Take::SayEarlyAfter {
-        pause: DELAY,
+    world.helper.state().take = Take::MoveOn {
+        after: DELAY,
         open_txg: CREATETXG + 1,
+        answer_after: Some(MOMENT),
     };
     let run = world.snapshot();
     world.helper.wait_for("TakeSnapshot").await;

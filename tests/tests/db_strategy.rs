@@ -46,17 +46,16 @@ const NARROW: &str = "SET SESSION lock_wait_timeout =";
 const TIGHTEN: &str = "SET SESSION wait_timeout =";
 
 #[tokio::test]
-async fn exact_is_one_packet_to_lock_and_one_to_unlock() {
+async fn exact_locks_then_reads_beside_the_cut_then_proves_and_unlocks() {
     let stages = ["BACKUP STAGE START", "BACKUP STAGE FLUSH", "BACKUP STAGE BLOCK_DDL"];
     let end = format!("{POSITION}; BACKUP STAGE END");
-    let lock = format!("BACKUP STAGE BLOCK_COMMIT; {POSITION}; {TIGHTEN}");
+    let (lock, look) = ("BACKUP STAGE BLOCK_COMMIT", format!("{POSITION}; {TIGHTEN}"));
     let sent = packets("exact", &[], stages[0]).await;
-    assert_eq!(sent, [&stages[..], &[NARROW, &lock, &end]].concat());
+    assert_eq!(sent, [&stages[..], &[NARROW, lock, &look, &end]].concat());
 
     let sent = packets("exact", &["--innodb-flush-log-at-trx-commit=0"], "BACKUP STAGE BLOCK_C").await;
     let flush = "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS";
-    let lock = format!("BACKUP STAGE BLOCK_COMMIT; {flush}; {POSITION}; {TIGHTEN}");
-    assert_eq!(sent, [lock, end]);
+    assert_eq!(sent, [format!("{lock}; {flush}"), look, end]);
 }
 
 #[tokio::test]

@@ -19,15 +19,12 @@ use crate::rate::RateLimit;
 use crate::request::{destroy_names, invalid, on_wire, ours, unix_now};
 use crate::storage::Confirmation;
 use crate::ticket::Tickets;
-use crate::watch::Watcher;
 
 /// Everything that the methods share.
 pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) authority: Authority,
     pub(crate) pools: Pools,
-    /// By pool.
-    pub(crate) watchers: BTreeMap<String, Watcher>,
     pub(crate) tickets: Mutex<Tickets>,
     pub(crate) rate: Mutex<RateLimit>,
     /// Requests.

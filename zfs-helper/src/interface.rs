@@ -8,7 +8,6 @@ use std::time::Instant;
 use mariasnap_dbus::{Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot, Target};
 use tokio::sync::Semaphore;
 use zbus::message::Header;
-use zbus::object_server::SignalEmitter;
 
 use crate::activity::Activity;
 use crate::audit::{Audited, Call};
@@ -88,12 +87,12 @@ impl SnapshotHelper {
         answer!(self, header, "ListTargets", "", caller => self.core.list_targets(caller))
     }
 
-    #[zbus(out_args("ticket", "name"))]
+    #[zbus(out_args("ticket", "name", "pool"))]
     async fn prepare_snapshot(
         &self,
         #[zbus(header)] header: Header<'_>,
         target: &str,
-    ) -> Result<(String, String), HelperError> {
+    ) -> Result<(String, String, String), HelperError> {
         answer!(self, header, "PrepareSnapshot", target, caller => self.core.prepare(caller, target))
     }
 
@@ -106,16 +105,13 @@ impl SnapshotHelper {
     async fn take_snapshot(
         &self,
         #[zbus(header)] header: Header<'_>,
-        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
         ticket: &str,
         properties: BTreeMap<String, String>,
     ) -> Result<Audited<Cut>, Audited<HelperError>> {
         let target = self.core.target_of(ticket);
-        // On the bus a signal would reach everybody who listens.
-        let peer = matches!(self.way_in, WayIn::Peer(_)).then_some(&emitter);
         let (result, entry) = match self.identify(&header, "TakeSnapshot", target).await {
             Ok(call) => {
-                let result = self.core.take(&call.caller, ticket, properties, peer).await;
+                let result = self.core.take(&call.caller, ticket, properties).await;
                 let entry = call.entry(&result);
                 (result, entry)
             }
@@ -123,9 +119,6 @@ impl SnapshotHelper {
         };
         Audited::split(result, entry)
     }
-
-    #[zbus(signal)]
-    async fn cut_made(emitter: &SignalEmitter<'_>, name: &str, open_txg: u64) -> zbus::Result<()>;
 
     #[zbus(out_args("cut"))]
     async fn create_snapshot(

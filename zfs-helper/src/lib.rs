@@ -27,8 +27,6 @@ mod request;
 mod serve;
 pub mod storage;
 mod ticket;
-mod txg;
-mod watch;
 pub mod zfs;
 
 pub use serve::{Limits, ServeError, Wiring, serve};

@@ -20,9 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const SYSTEM_BUS: &str = "/run/dbus/system_bus_socket";
 
-/// Where the unit binds `/proc/spl/kstat/zfs`, which its own /proc leaves out.
-const KSTAT: &str = "/run/mariasnap-zfs-helper/kstat";
-
 fn main() -> ExitCode {
     let text = match args::parse(std::env::args_os().skip(1)) {
         Ok(Command::Serve(path)) => return run(&path),
@@ -66,14 +63,13 @@ fn start(settings: Settings) -> Result<(), Box<dyn Error>> {
     })?;
     privilege::drop_all()?;
     let listener = listenfd::ListenFd::from_env().take_unix_listener(0)?;
-    let (bus, kstat, limits) = (SYSTEM_BUS.into(), KSTAT.into(), Limits::default());
+    let (bus, limits) = (SYSTEM_BUS.into(), Limits::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(serve(Wiring {
         settings,
         pools,
         listener,
         bus,
-        kstat,
         limits,
     }));
     // A thread that a suspended pool holds in the kernel must not hold up the exit.

@@ -75,11 +75,6 @@ impl Pools {
         })
     }
 
-    /// The configured pools, each once.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
-        self.queues.keys()
-    }
-
     /// Has the pool's thread do `work`. Past the patience the answer is `Busy` if the work hadn't begun and never
     /// will, else `OutcomeUnknown`.
     pub(crate) async fn run<T, F>(&self, pool: &str, urgency: Urgency, work: F) -> Result<T, HelperError>

@@ -1,7 +1,6 @@
 //! From the bus connection to the idle exit.
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,7 +19,6 @@ use crate::interface::SnapshotHelper;
 use crate::pools::Pools;
 use crate::rate::RateLimit;
 use crate::ticket::Tickets;
-use crate::watch::Watcher;
 
 /// How long things may take. Fixed in the product; tests shorten them.
 #[derive(Debug, Clone)]
@@ -35,8 +33,6 @@ pub struct Limits {
     pub ticket: Duration,
     /// For a peer to get through the handshake.
     pub handshake: Duration,
-    /// For the open transaction group to be read before a cut that is to be watched.
-    pub reading: Duration,
     /// For requests under way to finish once the helper has been told to stop.
     pub drain: Duration,
     /// Requests that one user may make at once.
@@ -53,7 +49,6 @@ impl Default for Limits {
             interactive: Duration::from_secs(120),
             ticket: TICKET_LIFETIME,
             handshake: Duration::from_secs(5),
-            reading: Duration::from_millis(100),
             drain: Duration::from_secs(65),
             burst: 40,
             per_second: 20,
@@ -71,8 +66,6 @@ pub struct Wiring {
     pub listener: Option<std::os::unix::net::UnixListener>,
     /// Socket of the bus to serve on and to ask polkit on.
     pub bus: PathBuf,
-    /// Where the kernel's statistics of the pools lie; nothing need be there.
-    pub kstat: PathBuf,
     /// How long things may take.
     pub limits: Limits,
 }
@@ -102,18 +95,12 @@ pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
     );
     let bus = bus.method_timeout(timeout).build().await?;
     let questions = questions.method_timeout(timeout).build().await?;
-    let mut watchers = BTreeMap::new();
-    for pool in wiring.pools.names() {
-        let watcher = Watcher::start(wiring.kstat.clone(), pool.clone(), limits.reading)?;
-        watchers.insert(pool.clone(), watcher);
-    }
     let core = Arc::new(Core {
         settings: wiring.settings,
         authority: Authority::new(&questions, limits.polkit, limits.interactive).await?,
         activity: wiring.pools.activity.clone(),
         connections: Activity::new(),
         pools: wiring.pools,
-        watchers,
         tickets: Mutex::new(Tickets::default()),
         rate: Mutex::new(RateLimit::new(limits.burst, limits.per_second)),
         ticket_lifetime: limits.ticket,

@@ -69,6 +69,7 @@ pub(super) struct RawKeep {
 pub(super) struct RawHelper {
     pub(super) socket: Option<String>,
     pub(super) timeout: Option<String>,
+    pub(super) kstat: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

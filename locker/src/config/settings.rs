@@ -110,20 +110,26 @@ pub enum LayoutCheck {
     Off,
 }
 
-/// How to reach the storage helper.
+/// How to reach the storage helper, and to see what it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HelperSettings {
     /// Its peer socket.
     pub socket: PathBuf,
     /// Bound on each call.
     pub timeout: Bound,
+    /// Where the kernel's statistics of the pools are looked for, in this order.
+    pub kstat: Vec<PathBuf>,
 }
+
+/// Where OpenZFS has its statistics, and where the unit, whose /proc shows processes only, has them bound.
+const KSTAT: [&str; 2] = ["/proc/spl/kstat/zfs", "/run/mariasnap/kstat"];
 
 impl Default for HelperSettings {
     fn default() -> Self {
         Self {
             socket: PathBuf::from(mariasnap_dbus::names::PEER_SOCKET),
             timeout: Bound::seconds(30),
+            kstat: KSTAT.map(PathBuf::from).to_vec(),
         }
     }
 }
@@ -339,7 +345,11 @@ impl HelperSettings {
             None => default.socket,
         };
         let timeout = bound(path, "helper.timeout", raw.timeout.as_deref(), 30)?;
-        Ok(Self { socket, timeout })
+        let kstat = match &raw.kstat {
+            Some(kstat) => vec![absolute(path, "helper.kstat", kstat)?],
+            None => default.kstat,
+        };
+        Ok(Self { socket, timeout, kstat })
     }
 }
 

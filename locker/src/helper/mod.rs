@@ -1,7 +1,6 @@
 //! The storage helper, as the locker and people at a terminal call it.
 
 mod connect;
-mod early;
 mod error;
 
 use std::collections::BTreeMap;
@@ -17,7 +16,6 @@ use zbus::DynamicType;
 use zbus::proxy::MethodFlags;
 
 pub use connect::Caller;
-pub use early::EarlyWord;
 pub use error::HelperFailure;
 
 const DESTROY: &str = "DestroySnapshots";
@@ -32,6 +30,8 @@ pub struct Ticket {
     pub id: String,
     /// The name that the snapshot will have.
     pub name: String,
+    /// The pool that it will be in.
+    pub pool: String,
 }
 
 /// A connection to the helper.
@@ -82,8 +82,8 @@ impl Helper {
     /// Does what need not happen under the lock.
     pub async fn prepare(&self, target: &TargetName) -> Result<Ticket, HelperFailure> {
         let answer = self.bounded(self.proxy.prepare_snapshot(target.as_str())).await;
-        let (id, name) = answer.map_err(failure("PrepareSnapshot", target.as_str()))?;
-        Ok(Ticket { id, name })
+        let (id, name, pool) = answer.map_err(failure("PrepareSnapshot", target.as_str()))?;
+        Ok(Ticket { id, name, pool })
     }
 
     /// Waits until the pool has written what it holds.

@@ -10,7 +10,7 @@ use crate::database::{Batch, DatabaseError, NARROW, Session};
 use crate::helper::HelperFailure;
 use crate::interrupt::{Deadline, Interrupt, Stop};
 
-const LOCKING: &str = "locking and reading the position";
+const LOCKING: &str = "locking";
 
 /// What an attempt has to go by.
 pub(super) struct Attempt<'a> {
@@ -31,7 +31,8 @@ pub(super) struct Top {
     pub(super) since: Instant,
     pub(super) waited: Duration,
     pub(super) deadline: Deadline,
-    pub(super) reading: Reading,
+    /// None where it is taken beside the cut.
+    pub(super) reading: Option<Reading>,
     pub(super) unsynced: Option<String>,
 }
 
@@ -84,7 +85,7 @@ impl Attempt<'_> {
         )))
     }
 
-    async fn lock_and_read(&mut self, deadline: Deadline) -> Result<Reading, LockError> {
+    async fn lock_and_read(&mut self, deadline: Deadline) -> Result<Option<Reading>, LockError> {
         let locking = self.session.batch(LOCKING, &self.plan.lock);
         let Batch { mut sets, failure } = match self.stop.unless(Some(deadline), locking).await {
             Ok(batch) => batch,
@@ -93,8 +94,11 @@ impl Attempt<'_> {
         if let Some(error) = failure {
             return Err(self.fell(sets.len(), error));
         }
-        let read = sets.split_off(self.plan.before_reading().min(sets.len()));
-        let read = self.plan.interpret(read);
+        if !self.plan.look.is_empty() {
+            return Ok(None);
+        }
+        let read = sets.split_off(self.plan.steps.len().min(sets.len()));
+        let read = self.plan.interpret(read).map(Some);
         read.map_err(|error| self.fell(self.plan.steps.len(), error))
     }
 

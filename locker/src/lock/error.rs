@@ -83,6 +83,9 @@ pub enum Doubt {
         /// What came of it.
         answer: String,
     },
+    /// There was nothing to prove it for.
+    #[error("the lock was given back without a proof")]
+    Unasked,
     /// The unlock failed, so the lock may have been gone before.
     #[error("the unlock failed, so the lock may have been gone before: {0}")]
     Unlock(DatabaseError),

@@ -12,6 +12,7 @@ use super::{Cause, Doubt, Kind, Plan};
 use crate::database::{Batch, DatabaseError, Position, Session};
 use crate::interrupt::{Deadline, Interrupt, Stop};
 
+const LOOKING: &str = "reading the position under the lock";
 const PROVING: &str = "proving that the lock is held";
 
 /// `BACKUP STAGE END` is refused with this where the connection is in no stage.
@@ -23,6 +24,8 @@ pub struct Held {
     session: Session,
     plan: Plan,
     record: Record,
+    /// Why the position couldn't be read under it.
+    unread: Option<DatabaseError>,
 }
 
 /// What is known of it since.
@@ -34,22 +37,17 @@ struct Record {
 }
 
 impl Record {
-    fn into_hold(self, gone: Instant, later: Option<Reading>) -> Hold {
+    fn into_hold(self, gone: Instant) -> Hold {
         let Self { kind, attempts, top } = self;
-        let moved = later.as_ref().is_some_and(|later| later.count != top.reading.count);
-        let uncovered = kind.strategy().uncovered().filter(|_| moved);
-        let uncovered = uncovered.map(|counter| counter.meaning.to_owned());
         Hold {
             kind,
-            position: top.reading.position,
-            later: later.map(|later| later.position),
             attempts,
             waited: top.waited,
             held: match kind.strategy().hard() {
                 Some(_) => gone.saturating_duration_since(top.since),
                 None => Duration::ZERO,
             },
-            warnings: top.unsynced.into_iter().chain(uncovered).collect(),
+            warnings: top.unsynced.into_iter().collect(),
         }
     }
 }
@@ -58,23 +56,20 @@ impl Held {
     pub(super) fn new(session: Session, plan: Plan, top: Top, attempts: u32) -> Self {
         let kind = plan.kind;
         let record = Record { kind, attempts, top };
-        Self { session, plan, record }
+        Self {
+            session,
+            plan,
+            record,
+            unread: None,
+        }
     }
 
-    /// Which lock.
-    pub fn kind(&self) -> Kind {
-        self.plan.kind
-    }
-
-    /// The server's position, read under the lock. Where [`Kind::stops_commits`] is false, the snapshot is at this one or
-    /// a later one.
-    pub fn position(&self) -> &Position {
-        &self.record.top.reading.position
-    }
-
-    /// From the first lock statement until the lock was held.
-    pub fn waited(&self) -> Duration {
-        self.record.top.waited
+    /// Where the lock lets commits go on: a position that the snapshot is at or past.
+    pub fn floor(&self) -> Option<&Position> {
+        let reading = self.record.top.reading.as_ref();
+        reading
+            .filter(|_| !self.plan.kind.stops_commits())
+            .map(|reading| &reading.position)
     }
 
     /// When it must be given back.
@@ -82,21 +77,36 @@ impl Held {
         self.record.top.deadline
     }
 
+    /// Reads the position while the cut is made, where that is soon enough; see [`Plan`]. What goes wrong shows in the
+    /// proof.
+    pub async fn look(&mut self) {
+        if self.plan.look.is_empty() {
+            return;
+        }
+        let Batch { sets, failure } = self.session.batch(LOOKING, &self.plan.look).await;
+        match failure.map_or_else(|| self.plan.interpret(sets), Err) {
+            Ok(reading) => self.record.top.reading = Some(reading),
+            Err(error) => self.unread = Some(error),
+        }
+    }
+
     /// Proves that the lock has been held without a break since [`super::acquire`] returned, and unlocks. Always unlocks,
     /// within the deadline and what closing a connection takes.
     ///
     /// The connection that locked must answer, the position must have stood still where commits did, and the lock's own
     /// proof must come out. Where that is the unlock itself, all of it is one round trip.
-    pub async fn prove_and_release(mut self, stop: &mut Stop) -> (Hold, Result<(), Doubt>) {
+    pub async fn prove_and_release(mut self, stop: &mut Stop) -> (Hold, Result<Proven, Doubt>) {
+        let (first, unread) = (self.record.top.reading.take(), self.unread.take());
+        let Some(first) = first else {
+            let (hold, _) = self.release().await;
+            let cause = Cause::from(unread.unwrap_or(DatabaseError::Dropped));
+            return (hold, Err(cause.into()));
+        };
         let deadline = self.deadline();
         let asking = self.session.batch(PROVING, &self.plan.end);
         let asked = stop.unless(Some(deadline), asking).await;
         let answered = Instant::now();
-        let (is_released, verdict) = self.judge(asked);
-        let (later, doubt) = match verdict {
-            Ok(later) => (Some(later), Ok(())),
-            Err(doubt) => (None, Err(doubt)),
-        };
+        let (is_released, verdict) = self.judge(&first, asked);
         let (gone, unlocked) = match is_released {
             true => {
                 self.session.close().await;
@@ -104,19 +114,26 @@ impl Held {
             }
             false => release(self.session, &self.plan).await,
         };
-        let hold = self.record.into_hold(gone, later);
-        (hold, doubt.and(unlocked.map_err(Doubt::Unlock)))
+        let mut hold = self.record.into_hold(gone);
+        let proven = verdict.and_then(|later| unlocked.map(|()| later).map_err(Doubt::Unlock));
+        let proven = proven.map(|later| {
+            let moved = hold.kind.strategy().uncovered().filter(|_| later.count != first.count);
+            hold.warnings.extend(moved.map(|counter| counter.meaning.to_owned()));
+            let (position, later) = (first.position, later.position);
+            Proven { position, later }
+        });
+        (hold, proven)
     }
 
-    /// Unlocks without a proof, after a cut that failed. Returns what the hold was, and whether the unlock's own answer
-    /// leaves a doubt.
-    pub async fn release(self) -> (Hold, Result<(), Doubt>) {
+    /// Unlocks without a proof, after a cut that failed. Returns what the hold was, and that it isn't proven.
+    pub async fn release(self) -> (Hold, Doubt) {
         let (gone, unlocked) = release(self.session, &self.plan).await;
-        (self.record.into_hold(gone, None), unlocked.map_err(Doubt::Unlock))
+        let doubt = unlocked.map_or_else(Doubt::Unlock, |()| Doubt::Unasked);
+        (self.record.into_hold(gone), doubt)
     }
 
-    /// Whether the lock has been given back already, and the position of just now, unless there is a doubt.
-    fn judge(&self, asked: Result<Batch, Interrupt>) -> (bool, Result<Reading, Doubt>) {
+    /// Whether the lock has been given back already, and the reading of just now, unless there is a doubt.
+    fn judge(&self, first: &Reading, asked: Result<Batch, Interrupt>) -> (bool, Result<Reading, Doubt>) {
         let Batch { sets, failure } = match asked {
             Ok(batch) => batch,
             Err(interrupt) => return (false, Err(Cause::from(interrupt).into())),
@@ -124,21 +141,22 @@ impl Held {
         let proven = judge_answer(&self.plan, failure);
         let is_released = proven.is_ok() && self.plan.proof == Proof::Release;
         let later = self.plan.interpret(sets).map_err(|error| Cause::from(error).into());
-        (is_released, proven.and(later).and_then(|later| self.compare(later)))
+        let later = proven.and(later).and_then(|later| self.compare(&first.position, later));
+        (is_released, later)
     }
 
-    fn compare(&self, reading: Reading) -> Result<Reading, Doubt> {
+    fn compare(&self, first: &Position, reading: Reading) -> Result<Reading, Doubt> {
         let expected = u64::from(self.session.id());
         let later = &reading.position;
-        if later.connection_id != expected || self.position().connection_id != expected {
+        if later.connection_id != expected || first.connection_id != expected {
             let found = later.connection_id;
             return Err(Doubt::OtherConnection { expected, found });
         }
-        if !self.plan.kind.stops_commits() || later.is_unmoved_since(self.position()) {
+        if !self.plan.kind.stops_commits() || later.is_unmoved_since(first) {
             return Ok(reading);
         }
         Err(Doubt::Moved {
-            before: self.position().to_string(),
+            before: first.to_string(),
             after: later.to_string(),
         })
     }
@@ -166,11 +184,6 @@ fn judge_answer(plan: &Plan, failure: Option<DatabaseError>) -> Result<(), Doubt
 pub struct Hold {
     /// Which lock.
     pub kind: Kind,
-    /// The server's position under it.
-    pub position: Position,
-    /// The position just before the unlock; none without a proof. Where commits went on, the snapshot is at
-    /// [`Self::position`], at this one, or between them.
-    pub later: Option<Position>,
     /// How many attempts it took.
     pub attempts: u32,
     /// From the first lock statement until the lock was held.
@@ -179,4 +192,14 @@ pub struct Hold {
     pub held: Duration,
     /// What wasn't as it should be.
     pub warnings: Vec<String>,
+}
+
+/// What a proof comes with.
+#[derive(Debug, Clone)]
+pub struct Proven {
+    /// The server's position under the lock.
+    pub position: Position,
+    /// The position just before the unlock. Where commits went on, the snapshot is at [`Self::position`], at this one, or
+    /// between them.
+    pub later: Position,
 }

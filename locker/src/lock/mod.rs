@@ -13,7 +13,7 @@ mod strategy;
 pub use acquire::acquire;
 pub use bugs::known_bug;
 pub use error::{Cause, Doubt, LockError};
-pub use held::{Held, Hold};
+pub use held::{Held, Hold, Proven};
 pub use plan::Plan;
 pub(crate) use strategy::Goal;
 pub use strategy::Kind;

@@ -33,10 +33,13 @@ pub struct Plan {
     pub(super) reader: PositionReader,
     pub(super) proof: Proof,
     pub(super) counter: Option<Counter>,
-    /// One round trip: locks, and reads the position under the lock.
+    /// One round trip: locks, and unless `look` does, reads counter and position.
     pub(super) lock: String,
-    /// What the statements of `lock` before the reader's are called.
+    /// What the statements of `lock` before the reading are called.
     pub(super) steps: Vec<&'static str>,
+    /// One round trip beside the cut: reads counter and position, where commits stand still and the unlock proves that
+    /// they did from the lock on, whatever was read when. Empty where `lock` reads them.
+    pub(super) look: String,
     /// One round trip: reads counter and position again, and unlocks or asks whether the lock is still held.
     pub(super) end: String,
 }
@@ -50,24 +53,24 @@ impl Plan {
         let flush = (strategy.stops_commits() && server.may_lag_in_redo()).then_some(FLUSH_ENGINE_LOGS);
         let counter = strategy.uncovered();
         let count = counter.map(|counter| counter.statement);
-        let steps: Vec<_> = strategy.hard().into_iter().chain(flush).chain(count).collect();
+        let steps: Vec<_> = strategy.hard().into_iter().chain(flush).collect();
         let tightened = strategy.hard().map(|_| tighten(settings.lock.max_hold));
-        let lock = join(
-            steps
-                .iter()
-                .copied()
-                .chain([reader.statements()])
-                .chain(tightened.as_deref()),
-        );
+        let reading = || count.into_iter().chain([reader.statements()]);
+        let look = join(reading().chain(tightened.as_deref()));
+        let (lock, look) = match strategy.stops_commits() && proof == Proof::Release {
+            true => (join(steps.iter().copied()), look),
+            false => (join(steps.iter().copied().chain([look.as_str()])), String::new()),
+        };
         let last = match proof {
             Proof::Release => strategy.release(),
             Proof::Question { statement, .. } => Some(statement),
             Proof::Identity => None,
         };
         Self {
-            end: join(count.into_iter().chain([reader.statements()]).chain(last)),
+            end: join(reading().chain(last)),
             lock,
             steps,
+            look,
             proof,
             counter,
             kind,
@@ -81,11 +84,6 @@ impl Plan {
     /// What the statement of `lock` is called that comes after `answered` others.
     pub(super) fn step(&self, answered: usize) -> &'static str {
         self.steps.get(answered).copied().unwrap_or(READ_POSITION)
-    }
-
-    /// How many statements of `lock` come before what [`Self::interpret`] takes.
-    pub(super) fn before_reading(&self) -> usize {
-        self.steps.len() - usize::from(self.counter.is_some())
     }
 
     /// Counter and position out of what was answered from the counter's statement on.

@@ -2,8 +2,9 @@
 
 use mariasnap_dbus::Cut;
 
-use crate::helper::{EarlyWord, HelperFailure, Ticket};
+use crate::helper::HelperFailure;
 use crate::interrupt::{Interrupt, Stop};
+use crate::pool::Watching;
 
 /// The moment at which the lock has done its work, or has been held in vain.
 #[derive(Debug)]
@@ -18,15 +19,14 @@ pub(super) enum Moment {
 }
 
 impl Moment {
-    /// Waits for it. `taking` is left where it stands if the early word comes first.
+    /// Waits for it. `taking` is left where it stands if the pool moves on first.
     pub(super) async fn of(
         taking: &mut (impl Future<Output = Result<Cut, HelperFailure>> + Unpin),
-        word: Option<&mut EarlyWord>,
-        ticket: &Ticket,
+        watching: Option<Watching>,
     ) -> Self {
         let early = async {
-            match word {
-                Some(word) => word.of(ticket).await,
+            match watching {
+                Some(watching) => watching.moved_on().await,
                 None => std::future::pending().await,
             }
         };
@@ -43,7 +43,7 @@ impl Moment {
     }
 }
 
-/// What the helper says in the end; and the early word, if that ended the hold.
+/// What the helper says in the end; and the transaction group whose opening ended the hold, if one did.
 pub(super) async fn answer(
     moment: Result<Moment, Interrupt>,
     taking: &mut (impl Future<Output = Result<Cut, HelperFailure>> + Unpin),

@@ -20,6 +20,7 @@ use crate::helper::{Caller, Helper, HelperFailure, Properties};
 use crate::interrupt::Stop;
 use crate::lock;
 use crate::logging::step;
+use crate::pool::Watch;
 use crate::report::{Report, log};
 use cut::Moment;
 use fate::Cleaner;
@@ -52,7 +53,7 @@ pub async fn run(job: Job<'_>, stop: &mut Stop) -> Result<Report, SnapshotError>
     }
 }
 
-/// `early`: whether the helper's early word ends the hold.
+/// `early`: whether the pool's moving on ends the hold.
 async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, SnapshotError> {
     // Before the lock: all that can be done, checked or put together.
     let getting_ready = stop.unless(None, Ready::make(job, early)).await;
@@ -60,7 +61,7 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
         session,
         plan,
         helper,
-        mut word,
+        watch,
         ticket,
         properties,
         mut warnings,
@@ -77,14 +78,18 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
     // Nothing is logged in between: a journal that stands still must not hold the lock.
     step("locking the database and taking the snapshot");
     let sync = async || helper.sync_pool(job.target, &ticket).await;
-    let held = lock::acquire(session, plan, sync, stop).await?;
-    let properties = properties::at_the_cut(properties, &held);
-    let mut taking = Box::pin(helper.take(job.target, &ticket, &properties));
-    let reached = Moment::of(&mut taking, word.as_mut(), &ticket);
-    let reached = stop.unless(Some(held.deadline()), reached).await;
+    let mut held = lock::acquire(session, plan, sync, stop).await?;
+    let (watching, deadline) = (watch.map(Watch::begin), held.deadline());
+    let born_with = properties::at_birth(job.run, &held);
+    let mut taking = Box::pin(helper.take(job.target, &ticket, &born_with));
+    let reaching = async { tokio::join!(Moment::of(&mut taking, watching), held.look()).0 };
+    let reached = stop.unless(Some(deadline), reaching).await;
     let (hold, proven) = match &reached {
         Ok(moment) if moment.is_worth_a_proof() => held.prove_and_release(stop).await,
-        _ => held.release().await,
+        _ => {
+            let (hold, doubt) = held.release().await;
+            (hold, Err(doubt))
+        }
     };
     log::unlocked(&hold);
 
@@ -100,10 +105,13 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
             return Err(SnapshotError::CutShort { interrupt, fate });
         }
     };
-    if let Err(doubt) = proven {
-        let fate = cleaner.discard(cut.guid).await;
-        return Err(SnapshotError::Unproven { doubt, fate });
-    }
+    let proven = match proven {
+        Ok(proven) => proven,
+        Err(doubt) => {
+            let fate = cleaner.discard(cut.guid).await;
+            return Err(SnapshotError::Unproven { doubt, fate });
+        }
+    };
     if let Some(open_txg) = open_txg.filter(|open_txg| cut.createtxg >= *open_txg) {
         let (createtxg, fate) = (cut.createtxg, cleaner.discard(cut.guid).await);
         return Err(SnapshotError::TooEarly {
@@ -112,8 +120,9 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
             fate,
         });
     }
-    confirm(job, &helper, cleaner, &cut, &properties::after_unlock(&hold, open_txg)).await?;
-    log::consistent(&cut, &hold);
+    let properties = properties::of(properties, &hold, proven.clone(), open_txg);
+    confirm(job, &helper, cleaner, &cut, &properties).await?;
+    log::consistent(&cut, &hold, &proven);
 
     // From here on the snapshot stands, whatever happens.
     let tidied = stop
@@ -128,7 +137,7 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
         pruned,
         quiet_ms,
         prune_error: tidied.failure,
-        ..Report::new(job, cut, hold)
+        ..Report::new(job, cut, hold, proven)
     })
 }
 

@@ -1,4 +1,4 @@
-//! The properties known only once the lock has been given back.
+//! What a snapshot carries, and when it is known.
 
 use std::time::Duration;
 
@@ -7,15 +7,13 @@ use mariasnap_dbus::properties as key;
 use super::recorded;
 use crate::database::Position;
 use crate::helper::Properties;
-use crate::lock::{Held, Hold};
+use crate::lock::{Held, Hold, Proven};
 
-/// Adds what the lock showed.
-pub(super) fn at_the_cut(mut properties: Properties, held: &Held) -> Properties {
-    match held.kind().stops_commits() {
-        true => recorded::write(held.position(), &mut properties),
-        false => properties.extend(bound(key::FLOOR, held.position())),
-    }
-    properties.insert(key::WAIT_MS.to_owned(), milliseconds(held.waited()).to_string());
+/// What the snapshot is born with, as little as can be, since the database is locked: whose it is, and where commits go on
+/// under the lock, the position that it is past, which is known by then.
+pub(super) fn at_birth(run: &str, held: &Held) -> Properties {
+    let mut properties = held.floor().map(|floor| bound(key::FLOOR, floor)).unwrap_or_default();
+    properties.insert(key::RUN.to_owned(), run.to_owned());
     properties
 }
 
@@ -29,18 +27,18 @@ pub(super) fn as_property(warnings: &[String]) -> Option<(String, String)> {
     (!text.is_empty()).then(|| (key::WARNINGS.to_owned(), carried.to_owned()))
 }
 
-/// What is known only after the unlock.
-pub(super) fn after_unlock(hold: &Hold, open_txg: Option<u64>) -> Properties {
-    let later = hold.later.as_ref();
-    let mut properties = match (hold.kind.stops_commits(), later) {
-        (true, later) => recorded::corrections(&hold.position, later),
-        (false, Some(later)) => bound(key::CEILING, later),
-        (false, None) => Properties::new(),
-    };
-    properties.insert(key::HOLD_MS.to_owned(), milliseconds(hold.held).to_string());
-    if let Some(open_txg) = open_txg {
-        properties.insert(key::UNLOCK_TXG.to_owned(), open_txg.to_string());
+/// All the rest, once the lock is proven and given back.
+pub(super) fn of(known: Properties, hold: &Hold, proven: Proven, open_txg: Option<u64>) -> Properties {
+    let mut properties = known;
+    match hold.kind.stops_commits() {
+        true => recorded::write(&proven.position.settled_by(proven.later), &mut properties),
+        false => properties.extend(bound(key::CEILING, &proven.later)),
     }
+    properties.extend([
+        (key::WAIT_MS.to_owned(), milliseconds(hold.waited).to_string()),
+        (key::HOLD_MS.to_owned(), milliseconds(hold.held).to_string()),
+    ]);
+    properties.extend(open_txg.map(|open_txg| (key::UNLOCK_TXG.to_owned(), open_txg.to_string())));
     properties
 }
 

@@ -10,10 +10,11 @@ use super::milliseconds;
 use super::properties::as_property;
 use super::tidy::sweep;
 use crate::database::{PositionReader, SILENCE_MARGIN, Server, ServerBounds, Session};
-use crate::helper::{Caller, EarlyWord, Helper, HelperFailure, Properties, Ticket};
+use crate::helper::{Caller, Helper, HelperFailure, Properties, Ticket};
 use crate::layout::{self, Preflight};
 use crate::lock::{Kind, Plan};
 use crate::logging::step;
+use crate::pool::Watch;
 use crate::quiet;
 
 /// A run that can lock at any moment.
@@ -22,8 +23,8 @@ pub(super) struct Ready {
     pub(super) session: Session,
     pub(super) plan: Plan,
     pub(super) helper: Helper,
-    /// None where the configuration or the way to the helper rules it out.
-    pub(super) word: Option<EarlyWord>,
+    /// None where the lock is to be held, or has to be, until the cut is on the disks.
+    pub(super) watch: Option<Watch>,
     pub(super) ticket: Ticket,
     pub(super) properties: Properties,
     pub(super) warnings: Vec<String>,
@@ -53,8 +54,17 @@ impl Ready {
 
         step("asking the helper to prepare");
         let helper = Helper::connect(&settings.helper, Caller::Locker).await?;
-        let word = if early { helper.listen().await? } else { None };
         let (ticket, swept) = prepare(job, &helper).await?;
+        let watch = match early {
+            true => Watch::ready(&settings.helper.kstat, &ticket.pool).await.map(Some),
+            false => Ok(None),
+        };
+        let watch = watch.unwrap_or_else(|unwatched| {
+            warnings.push(format!(
+                "the lock is held until the snapshot is on the disks, which takes longer than need be: {unwatched}"
+            ));
+            None
+        });
         session
             .set_bounds(&server, ServerBounds::on_the_way(&settings.lock))
             .await?;
@@ -67,7 +77,7 @@ impl Ready {
             plan: Plan::new(kind, settings, server, reader),
             session,
             helper,
-            word,
+            watch,
             ticket,
             warnings,
             quiet_ms: milliseconds(quiet.waited),

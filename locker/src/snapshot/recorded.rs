@@ -59,15 +59,6 @@ pub(super) fn write(position: &Position, properties: &mut Properties) {
     add(key::INNODB_LSN, position.innodb_lsn.map(|lsn| lsn.to_string()));
 }
 
-/// What a later reading under the same lock corrects among the properties that were written.
-pub(super) fn corrections(position: &Position, later: Option<&Position>) -> Properties {
-    let (mut written, mut settled) = (Properties::new(), Properties::new());
-    write(position, &mut written);
-    write(&position.clone().settled_by(later), &mut settled);
-    settled.retain(|key, value| written.get(key) != Some(value));
-    settled
-}
-
 /// A value too long for one property goes into `KEY.0`, `KEY.1`... to be joined without anything between.
 fn add_split(properties: &mut Properties, key: &str, value: String) {
     match value.len() {
@@ -183,25 +174,6 @@ mod tests {
             "galera": "u:9", "innodb_lsn": 42,
         });
         assert_eq!(serde_json::json!(Recorded::read(&properties)), expected);
-    }
-
-    #[test]
-    fn only_what_a_replica_counted_late_is_corrected() {
-        let position = Position {
-            gtid: "0-1-5".to_owned(),
-            gtid_slave: "0-1-4".to_owned(),
-            sources: vec![source("", 4)],
-            ..Position::default()
-        };
-        let later = Position {
-            gtid_slave: "0-1-5".to_owned(),
-            sources: vec![source("", 5)],
-            ..position.clone()
-        };
-        let corrected = [("gtid-slave", "0-1-5"), ("source-position", "5")];
-        let corrected = corrected.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        assert_eq!(corrections(&position, Some(&later)), corrected.into());
-        assert_eq!(corrections(&position, None), Properties::new());
     }
 
     #[test]

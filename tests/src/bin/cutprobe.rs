@@ -1,5 +1,6 @@
 //! Run as root inside the test machine: takes snapshots through the helper while a file grows, and checks for each what
-//! the early word promises: all that was written before the cut was asked for is in it, and nothing written after the word.
+//! the early cut rests on: all that was written before the cut was asked for is in it, and nothing written after the pool had
+//! moved on, as the product itself sees it.
 
 #![forbid(unsafe_code)]
 
@@ -10,13 +11,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use futures_util::StreamExt;
+use mariasnap::config::HelperSettings;
+use mariasnap::pool::Watch;
 use mariasnap_dbus::{Cut, SnapshotHelper1Proxy, names};
 use mariasnap_tests::append::{Appender, last_record};
 use mariasnap_tests::ledger::gaps::Summary;
 use serde::Serialize;
-use zbus::message::Type;
-use zbus::{Connection, MatchRule, MessageStream};
 
 /// Checks the early cut at file level.
 #[derive(Parser)]
@@ -39,19 +39,19 @@ struct Cli {
 #[derive(Debug, Default, Serialize)]
 struct Outcome {
     snapshots: u32,
-    /// The word came, and the transaction groups say that it holds.
+    /// The pool moved on before the answer, and the transaction groups say that this proves the cut.
     early: u32,
-    /// The word came, and the transaction groups say that it proves nothing.
+    /// The pool moved on before the answer, and the transaction groups say that this proves nothing.
     too_early: u32,
-    /// No word came before the answer.
+    /// The pool wasn't seen to move on before the answer.
     silent: u32,
     /// Snapshots that break the promise. There may be none.
     violations: Vec<String>,
-    /// From the request to the word.
+    /// From the request until the pool moved on.
     word_ms: Option<Summary>,
     /// From the request to the answer.
     answer_ms: Option<Summary>,
-    /// Records written after the word and before the answer, in all: without any, nothing was put to the test.
+    /// Records written after the pool moved on and before the answer, in all: without any, nothing was put to the test.
     written_meanwhile: u64,
 }
 
@@ -92,7 +92,7 @@ async fn run(cli: &Cli) -> Result<Outcome, Box<dyn Error>> {
     let (mut outcome, mut words, mut answers) = (Outcome::default(), Vec::new(), Vec::new());
     for _ in 0..cli.count {
         tokio::time::sleep(Duration::from_millis(random()? % cli.pause.max(1))).await;
-        let taken = take(&connection, &proxy, &cli.target, &appender).await?;
+        let taken = take(&proxy, &cli.target, &appender).await?;
         answers.push(taken.answer_after.as_secs_f64() * 1000.0);
         words.extend(taken.word.iter().map(|word| word.after.as_secs_f64() * 1000.0));
         judge(
@@ -107,32 +107,27 @@ async fn run(cli: &Cli) -> Result<Outcome, Box<dyn Error>> {
     Ok(outcome)
 }
 
-async fn take(
-    connection: &Connection,
-    proxy: &SnapshotHelper1Proxy<'_>,
-    target: &str,
-    appender: &Appender,
-) -> Result<Taken, Box<dyn Error>> {
-    let rule = MatchRule::builder().msg_type(Type::Signal);
-    let rule = rule.member(names::SIGNAL_CUT_MADE).build()?;
-    let mut signals = MessageStream::for_match_rule(rule, connection, None).await?;
-    let (ticket, _) = proxy.prepare_snapshot(target).await?;
+async fn take(proxy: &SnapshotHelper1Proxy<'_>, target: &str, appender: &Appender) -> Result<Taken, Box<dyn Error>> {
+    let (ticket, _, pool) = proxy.prepare_snapshot(target).await?;
+    let watch = Watch::ready(&HelperSettings::default().kstat, &pool).await?;
     if random()? % 2 == 0 {
         proxy.sync_pool(&ticket).await?;
     }
     let (done_before, started) = (appender.done(), Instant::now());
+    let watching = watch.begin();
     let mut taking = Box::pin(proxy.take_snapshot(&ticket, BTreeMap::new()));
     let mut word = None;
-    let cut = loop {
-        tokio::select! {
-            biased;
-            Some(Ok(signal)) = signals.next(), if word.is_none() => {
-                let begun = appender.begun();
-                let (_, open_txg): (String, u64) = signal.body().deserialize()?;
-                word = Some(Word { open_txg, begun, after: started.elapsed() });
-            }
-            answer = &mut taking => break answer?,
+    let answer = tokio::select! {
+        biased;
+        answer = &mut taking => Some(answer),
+        open_txg = watching.moved_on() => {
+            word = Some(Word { open_txg, begun: appender.begun(), after: started.elapsed() });
+            None
         }
+    };
+    let cut = match answer {
+        Some(answer) => answer?,
+        None => taking.await?,
     };
     Ok(Taken {
         cut,
@@ -161,7 +156,7 @@ fn judge(taken: &Taken, last: u64, outcome: &mut Outcome) {
             if last > word.begun {
                 let begun = word.begun;
                 outcome.violations.push(format!(
-                    "{name} ends at {last}, but the word came when {begun} was the last begun"
+                    "{name} ends at {last}, but the pool had moved on when {begun} was the last begun"
                 ));
             }
         }

@@ -36,8 +36,6 @@ fn main() {
         polkit: ms("HELPER_POLKIT_MS", default.polkit),
         ticket: ms("HELPER_TICKET_MS", default.ticket),
         handshake: ms("HELPER_HANDSHAKE_MS", default.handshake),
-        // A loaded machine takes its time, and the tests want to see the word each time.
-        reading: Duration::from_secs(1),
         burst: number("HELPER_BURST").map_or(default.burst, |burst| burst.try_into().unwrap()),
         ..default
     };
@@ -45,7 +43,7 @@ fn main() {
         Some(_) => None,
         None => Some(std::os::unix::net::UnixListener::bind(directory.join("peer")).unwrap()),
     };
-    let (bus, kstat) = (directory.join("bus"), directory.join("kstat"));
+    let bus = directory.join("bus");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -56,7 +54,6 @@ fn main() {
             pools,
             listener,
             bus,
-            kstat,
             limits,
         }))
         .unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mariasnap_tests::fake_helper::{CREATETXG, SyncPool, Take};
+use mariasnap_tests::fake_helper::{CREATETXG, MOMENT, SyncPool, Take};
 use mariasnap_tests::locker::Ended;
 
 use super::stage::Stage;
@@ -47,9 +47,9 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..FAULT
     },
     Fault {
-        name: "our connection killed before the early word",
+        name: "our connection killed before the pool moves on",
         code: Some(6),
-        drive: |stage| Box::pin(killed_at(stage, word_after(SECOND))),
+        drive: |stage| Box::pin(killed_at(stage, moves_on_after(SECOND))),
         ..FAULT
     },
     Fault {
@@ -147,10 +147,11 @@ pub(crate) const FAULTS: &[Fault] = &[
     },
 ];
 
-fn word_after(pause: Duration) -> Take {
-    Take::SayEarlyAfter {
-        pause,
+fn moves_on_after(pause: Duration) -> Take {
+    Take::MoveOn {
+        after: pause,
         open_txg: CREATETXG + 1,
+        answer_after: Some(MOMENT),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mariasnap_tests::fake_helper::{CREATETXG, NAME, Take};
+use mariasnap_tests::fake_helper::{CREATETXG, MOMENT, Take};
 use mariasnap_tests::locker::Ended;
 
 use super::stage::{MAX_HOLD, MOST_OF_IT, Stage};
@@ -26,14 +26,10 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..FAULT
     },
     Fault {
-        name: "helper says the early word twice and answers twice",
+        name: "helper answers twice",
         code: Some(0),
         listed: "consistent",
-        drive: |stage| {
-            Box::pin(stage.take(Take::EverythingTwice {
-                open_txg: CREATETXG + 1,
-            }))
-        },
+        drive: |stage| Box::pin(stage.take(Take::AnswerTwice)),
         ..FAULT
     },
     Fault {
@@ -49,9 +45,9 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..FAULT
     },
     Fault {
-        name: "helper dies after the early word",
+        name: "helper dies after the pool has moved on",
         code: Some(8),
-        drive: |stage| Box::pin(stage.take(DIES_AFTER_THE_WORD)),
+        drive: |stage| Box::pin(stage.take(DIES_LATE)),
         ..FAULT
     },
     Fault {
@@ -70,8 +66,8 @@ pub(crate) const FAULTS: &[Fault] = &[
     },
 ];
 
-const DIES_AFTER_THE_WORD: Take = Take::SayEarly {
-    name: NAME,
+const DIES_LATE: Take = Take::MoveOn {
+    after: MOMENT,
     open_txg: CREATETXG + 1,
     answer_after: None,
 };

@@ -15,7 +15,6 @@ use tokio::sync::Semaphore;
 use zbus::Message;
 use zbus::connection::socket::{BoxedSplit, ReadHalf, Split, WriteHalf};
 use zbus::export::async_trait::async_trait;
-use zbus::message::Type;
 
 /// Requests of one connection that may be unanswered; reading waits then.
 const MAX_UNANSWERED: usize = 4;
@@ -108,9 +107,7 @@ impl ReadHalf for Plain {
 impl WriteHalf for Writer {
     async fn send_message(&mut self, message: &Message) -> zbus::Result<()> {
         self.socket.write_all(message.data()).await?;
-        if message.message_type() != Type::Signal {
-            self.unanswered.add_permits(1);
-        }
+        self.unanswered.add_permits(1);
         Ok(())
     }
 

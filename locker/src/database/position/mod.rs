@@ -67,15 +67,12 @@ impl Position {
     /// A replica commits, which lets the lock in, and only then counts what it committed: one reading in five, taken at
     /// once on a busy replica (10.11), was one transaction behind the data. Nothing else can move them under the lock.
     #[must_use]
-    pub fn settled_by(self, later: Option<&Self>) -> Self {
-        match later.cloned() {
-            None => self,
-            Some(later) => Self {
-                gtid_current: later.gtid_current,
-                gtid_slave: later.gtid_slave,
-                sources: later.sources,
-                ..self
-            },
+    pub fn settled_by(self, later: Self) -> Self {
+        Self {
+            gtid_current: later.gtid_current,
+            gtid_slave: later.gtid_slave,
+            sources: later.sources,
+            ..self
         }
     }
 }
@@ -132,14 +129,13 @@ mod tests {
         };
         assert!(later.is_unmoved_since(&position()));
         assert_eq!(
-            position().settled_by(Some(&later)),
+            position().settled_by(later.clone()),
             Position {
                 connection_id: 7,
                 innodb_lsn: None,
                 ..later
             }
         );
-        assert_eq!(position().settled_by(None), position());
     }
 
     #[test]

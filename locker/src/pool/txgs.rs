@@ -1,5 +1,4 @@
 //! The pool's open transaction group, from the list that OpenZFS keeps in procfs.
-#![forbid(unsafe_code)]
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -12,15 +11,15 @@ const MAX_BYTES: u64 = 64 * 1024;
 
 /// A pool's list, kept open while it is watched.
 #[derive(Debug)]
-pub(crate) struct Txgs {
+pub(super) struct Txgs {
     file: File,
     text: Vec<u8>,
 }
 
 impl Txgs {
-    /// The list of `pool`, which is a name from the configuration and so has no `/`.
-    pub(crate) fn open(kstat: &Path, pool: &str) -> io::Result<Self> {
-        let file = File::open(kstat.join(pool).join("txgs"))?;
+    /// The list in the file `path`.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
         // Room for the usual list, so that each reading takes as few calls as there are pages in it.
         let text = Vec::with_capacity(USUAL_BYTES);
         Ok(Self { file, text })
@@ -28,7 +27,7 @@ impl Txgs {
 
     /// A transaction group that had been opened by the time this returns, the newest there was when the list was read.
     /// `None` if the list can't be read or doesn't say.
-    pub(crate) fn open_txg(&mut self) -> Option<u64> {
+    pub(super) fn open_txg(&mut self) -> Option<u64> {
         self.text.clear();
         self.file.rewind().ok()?;
         let read = (&self.file).take(MAX_BYTES).read_to_end(&mut self.text).ok()?;
@@ -86,12 +85,11 @@ txg      birth            state ndirty       nread        nwritten     reads    
 
     #[test]
     fn a_list_is_read_anew_each_time_and_not_without_end() {
-        let kstat = tempfile::tempdir().unwrap();
-        assert!(Txgs::open(kstat.path(), "tank").is_err());
-        std::fs::create_dir(kstat.path().join("tank")).unwrap();
-        let path = kstat.path().join("tank/txgs");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("txgs");
+        assert!(Txgs::open(&path).is_err());
         std::fs::write(&path, LIST).unwrap();
-        let mut txgs = Txgs::open(kstat.path(), "tank").unwrap();
+        let mut txgs = Txgs::open(&path).unwrap();
         assert_eq!(txgs.open_txg(), Some(22));
         std::fs::write(&path, "23 1 O\n").unwrap();
         assert_eq!(txgs.open_txg(), Some(23));
