@@ -53,6 +53,12 @@ impl LockError {
     }
 }
 
+impl From<Interrupt> for Doubt {
+    fn from(interrupt: Interrupt) -> Self {
+        Self::Unfinished(interrupt.into())
+    }
+}
+
 /// Why it isn't certain that the lock was held at the cut.
 #[derive(Debug, thiserror::Error)]
 pub enum Doubt {

@@ -59,7 +59,7 @@ pub enum SnapshotError {
         /// What is left.
         fate: Fate,
     },
-    /// The early word came true too late: what was written after the unlock may be in the snapshot.
+    /// The pool had moved on before the cut was made: what was written after the unlock may be in the snapshot.
     #[error(
         "the unlock came too early: the snapshot is of transaction group {createtxg}, and {open_txg} was open at the unlock, \
              so later writes may be in it; {fate}"
@@ -67,7 +67,7 @@ pub enum SnapshotError {
     TooEarly {
         /// The snapshot's.
         createtxg: u64,
-        /// The one that the helper saw.
+        /// The one that was seen to be open.
         open_txg: u64,
         /// What is left.
         fate: Fate,

@@ -18,7 +18,7 @@ pub(crate) use recorded::Recorded;
 use crate::config::Settings;
 use crate::helper::{Caller, Helper, HelperFailure, Properties};
 use crate::interrupt::Stop;
-use crate::lock;
+use crate::lock::{self, Doubt};
 use crate::logging::step;
 use crate::pool::Watch;
 use crate::report::{Report, log};
@@ -82,13 +82,13 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
     let (watching, deadline) = (watch.map(Watch::begin), held.deadline());
     let born_with = properties::at_birth(job.run, &held);
     let mut taking = Box::pin(helper.take(job.target, &ticket, &born_with));
-    let reaching = async { tokio::join!(Moment::of(&mut taking, watching), held.look()).0 };
-    let reached = stop.unless(Some(deadline), reaching).await;
-    let (hold, proven) = match &reached {
-        Ok(moment) if moment.is_worth_a_proof() => held.prove_and_release(stop).await,
-        _ => {
+    let moment = Moment::of(&mut taking, watching);
+    let (reached, looked) = cut::reach(moment, held.look(), deadline, stop).await;
+    let (hold, proven) = match (&reached, looked) {
+        (Ok(moment), Ok(())) if moment.is_worth_a_proof() => held.prove_and_release(stop).await,
+        (_, looked) => {
             let (hold, doubt) = held.release().await;
-            (hold, Err(doubt))
+            (hold, Err(looked.map_or_else(Doubt::from, |()| doubt)))
         }
     };
     log::unlocked(&hold);
