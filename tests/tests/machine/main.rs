@@ -8,6 +8,7 @@ mod allowed;
 mod bad_input;
 mod check;
 mod clones;
+mod disturbed;
 mod early_cut;
 mod faults;
 mod foreign;

@@ -12,32 +12,34 @@ pub(crate) struct SlowDisk;
 
 impl SlowDisk {
     pub(crate) fn new() -> Self {
-        throttle(SLOW);
+        Vm.throttle(["0", "0", "0", SLOW, "0", "0"]);
         Self
     }
 }
 
 impl Drop for SlowDisk {
     fn drop(&mut self) {
-        throttle("0");
+        Vm.throttle(["0"; 6]);
     }
-}
-
-fn throttle(iops: &str) {
-    Vm.monitor(&["block_set_io_throttle", "pool0", "0", "0", "0", iops, "0", "0"]);
 }
 
 /// Succeeds while commits are held up: the server itself says so.
 const HOLDING: &str = "mariadb -BNe \"SELECT 1 FROM information_schema.METADATA_LOCK_INFO \
                        WHERE LOCK_MODE = 'MDL_BACKUP_WAIT_COMMIT'\" | grep -q 1";
 
-/// Starts the unit of target `main` and returns once it waits for the cut, lock held.
+/// Starts the unit of target `main` and returns once it waits for the cut, lock held. Its bounds are such that the slow
+/// disk doesn't reach them, and there is no early unlock: what ends the hold is what the scenario does.
 pub(crate) fn start_and_wait_for_cut(world: &World) -> SlowDisk {
+    start_and_wait_for_cut_within(world, "60s", "")
+}
+
+/// The same with another bound on the hold, and with this added to the target's file.
+pub(crate) fn start_and_wait_for_cut_within(world: &World, max_hold: &str, config: &str) -> SlowDisk {
     let unit = SNAPSHOT_UNIT;
-    // Bounds that the slow disk doesn't reach, and no early unlock: what ends the hold is what the scenario does.
-    world
-        .vm
-        .ok("printf '[lock]\nmax_wait = \"45s\"\nmax_hold = \"60s\"\nearly_cut = false\n' >/etc/mariasnap/targets/main.toml");
+    world.vm.ok(&format!(
+        "cat >/etc/mariasnap/targets/main.toml <<'END'\n\
+         [lock]\nmax_wait = \"45s\"\nmax_hold = \"{max_hold}\"\nearly_cut = false\n{config}END"
+    ));
     world
         .vm
         .ok("mariadb -e \"INSTALL SONAME 'metadata_lock_info'\" 2>/dev/null || true");
