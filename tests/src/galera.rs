@@ -2,12 +2,11 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::mariadb::{Server, free_port, install, program};
+use crate::mariadb::{Server, copy, free_port, install, program};
 
 const PROVIDER: &str = "--wsrep-provider=/usr/lib/galera/libgalera_smm.so";
 
@@ -76,16 +75,7 @@ async fn until_synced(node: &Server) {
 
 fn copied(server: &Server) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let data = server.dir().join("data");
-    assert!(
-        Command::new("cp")
-            .arg("-a")
-            .arg(data)
-            .arg(dir.path())
-            .status()
-            .unwrap()
-            .success()
-    );
+    copy(&server.dir().join("data"), dir.path());
     dir
 }
 

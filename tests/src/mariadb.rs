@@ -17,6 +17,12 @@ const SMALL_LOG: &str = "--innodb-log-file-size=4M";
 /// ER_OPTION_PREVENTS_STATEMENT, for `super_read_only` among others.
 const ER_READ_ONLY: u16 = 1290;
 
+/// Copies a data directory, whole and as it is, into the directory `to`.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
+    assert!(copied.unwrap().success(), "{} couldn't be copied", from.display());
+}
+
 /// A running server with a database `t`, a table `t.a`, and a user `snap` that has what mariasnap asks for and no more.
 pub struct Server {
     dir: TempDir,
@@ -181,13 +187,8 @@ impl Server {
     /// Copies its data to `to` as they are at one moment: the process stands still meanwhile.
     pub fn copy_data(&self, to: &Path) {
         self.signal("STOP");
-        let copied = Command::new("cp")
-            .arg("-a")
-            .arg(self.dir.path().join("data"))
-            .arg(to)
-            .status();
+        copy(&self.dir.path().join("data"), to);
         self.signal("CONT");
-        assert!(copied.unwrap().success());
     }
 
     /// Shuts it down in an orderly way.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::mariadb::Server;
+use crate::mariadb::{Server, copy};
 
 /// Where `tests/mysql/mysql` keeps the server, fetched if it isn't there.
 fn tree() -> &'static Path {
@@ -25,12 +25,7 @@ fn tree() -> &'static Path {
 /// knows by the unix socket and who has what mariasnap asks for and no more.
 pub async fn start(options: &[String]) -> Server {
     let dir = tempfile::tempdir().unwrap();
-    let copied = Command::new("cp")
-        .arg("-a")
-        .arg(tree().join("data"))
-        .arg(dir.path())
-        .status();
-    assert!(copied.unwrap().success());
+    copy(&tree().join("data"), dir.path());
     let mut command = Command::new(tree().join("mysqld"));
     // Nothing here survives a power cut, so nothing needs to wait for the disk.
     command.args([

@@ -1,13 +1,12 @@
 //! MariaDB servers that replicate from each other over the loopback interface.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::mariadb::{Server, free_port, install};
+use crate::mariadb::{Server, copy, free_port, install};
 
 /// Longest time for a replica to catch up, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -135,16 +134,4 @@ async fn rows(server: &Server) -> Vec<String> {
             rows.into_iter().flat_map(BTreeMap::into_values).collect()
         }
     }
-}
-
-fn copy(from: &Path, to: &Path) {
-    assert!(
-        Command::new("cp")
-            .arg("-a")
-            .arg(from)
-            .arg(to)
-            .status()
-            .unwrap()
-            .success()
-    );
 }

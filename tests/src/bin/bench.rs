@@ -86,19 +86,14 @@ fn prepare(form: &Form, sides: &[&str]) -> Vm {
 }
 
 fn measure(vm: Vm, disk: &Disk, form: &Form, sides: &[&str]) -> Result<Profile, Box<dyn Error>> {
-    throttle(vm, disk);
+    vm.throttle(disk.throttle);
     let (rounds, tables) = (form.rounds(), form.tables);
     let felt = vm.watched(&format!("/root/bench/around.sh {rounds} {tables} {}", sides.join(" ")));
     // A machine that is kept is prepared faster so.
-    throttle(vm, &DISKS[0]);
+    vm.throttle(DISKS[0].throttle);
     let felt: BTreeMap<String, Felt> = serde_json::from_str(&felt)?;
     let notes = notes(&vm.ok("cat /run/bench/notes"))?;
     Ok(Profile::new(disk, felt, &notes)?)
-}
-
-fn throttle(vm: Vm, disk: &Disk) {
-    let command = ["block_set_io_throttle", "pool0"];
-    vm.monitor(&[&command[..], &disk.throttle].concat());
 }
 
 fn figures() -> PathBuf {

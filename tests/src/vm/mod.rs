@@ -13,6 +13,14 @@ pub fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
+/// The first number, or the second for `make test-long`.
+pub fn short_or_long<N>(short: N, long: N) -> N {
+    match std::env::var_os("MARIASNAP_LONG") {
+        None => short,
+        Some(_) => long,
+    }
+}
+
 /// What a command in the machine did.
 #[derive(Debug, Clone)]
 pub struct Ran {
@@ -104,6 +112,12 @@ impl Vm {
         let ran = Ran::of(output.expect("tests/vm/vm runs"));
         assert_eq!(ran.status, 0, "monitor {words:?}: {}", ran.text());
         ran.stdout.trim().to_owned()
+    }
+
+    /// Slows the pool's disk; `limits` as QEMU has them: bytes a second in all, read and written, then operations.
+    pub fn throttle(self, limits: [&str; 6]) {
+        let command = ["block_set_io_throttle", "pool0"];
+        self.monitor(&[&command[..], &limits].concat());
     }
 
     /// Runs one of `tests/vm/guest/`, which must succeed.

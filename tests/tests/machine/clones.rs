@@ -8,16 +8,12 @@ use mariasnap_tests::ledger::gaps::{Summary, longest};
 use mariasnap_tests::ledger::gtid::Gtid;
 use mariasnap_tests::ledger::recorded::Recorded;
 use mariasnap_tests::ledger::writers::Report;
-use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
+use mariasnap_tests::vm::{self, SNAPSHOT_UNIT, World};
 use serde_json::Value;
 
 /// Snapshots of each strategy: `make test-long` takes thirty.
 fn count() -> usize {
-    if std::env::var_os("MARIASNAP_LONG").is_some() {
-        30
-    } else {
-        3
-    }
+    vm::short_or_long(3, 30)
 }
 
 const WRITERS: usize = 4;

@@ -1,14 +1,10 @@
-//! The early word, put to the test at file level: a file grows without pause while snapshots are cut.
+//! The early cut, put to the test at file level: a file grows without pause while snapshots are cut.
 
-use mariasnap_tests::vm::World;
+use mariasnap_tests::vm::{self, World};
 
 /// Cuts at each of the pool's intervals: `make test-long` does a hundred, which is 300 in all.
 fn cuts() -> u32 {
-    if std::env::var_os("MARIASNAP_LONG").is_some() {
-        100
-    } else {
-        12
-    }
+    vm::short_or_long(12, 100)
 }
 
 const TARGET: &str = "
@@ -38,7 +34,7 @@ impl Drop for Cleanup<'_> {
 }
 
 #[test]
-fn nothing_written_after_the_word_is_in_the_snapshot() {
+fn nothing_written_once_the_pool_has_moved_on_is_in_the_snapshot() {
     let world = World::enter();
     world.vm.ok(TARGET);
     let _cleanup = Cleanup(&world);

@@ -27,19 +27,13 @@ impl Drop for SlowDisk {
 const HOLDING: &str = "mariadb -BNe \"SELECT 1 FROM information_schema.METADATA_LOCK_INFO \
                        WHERE LOCK_MODE = 'MDL_BACKUP_WAIT_COMMIT'\" | grep -q 1";
 
-/// Starts the unit of target `main` and returns once it waits for the cut, lock held. Its bounds are such that the slow
-/// disk doesn't reach them, and there is no early unlock: what ends the hold is what the scenario does.
+/// Starts the unit of target `main` and returns once it waits for the cut, lock held.
 pub(crate) fn start_and_wait_for_cut(world: &World) -> SlowDisk {
-    start_and_wait_for_cut_within(world, "60s", "")
-}
-
-/// The same with another bound on the hold, and with this added to the target's file.
-pub(crate) fn start_and_wait_for_cut_within(world: &World, max_hold: &str, config: &str) -> SlowDisk {
     let unit = SNAPSHOT_UNIT;
-    world.vm.ok(&format!(
-        "cat >/etc/mariasnap/targets/main.toml <<'END'\n\
-         [lock]\nmax_wait = \"45s\"\nmax_hold = \"{max_hold}\"\nearly_cut = false\n{config}END"
-    ));
+    // Bounds that the slow disk doesn't reach, and no early unlock: what ends the hold is what the scenario does.
+    world
+        .vm
+        .ok("printf '[lock]\nmax_wait = \"45s\"\nmax_hold = \"60s\"\nearly_cut = false\n' >/etc/mariasnap/targets/main.toml");
     world
         .vm
         .ok("mariadb -e \"INSTALL SONAME 'metadata_lock_info'\" 2>/dev/null || true");
