@@ -19,17 +19,26 @@ const INTERVAL: Duration = Duration::from_micros(500);
 /// How long getting ready may take; it is a few system calls.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long the beginning may take, with the database locked; it is one reading.
+const LOCKED_PATIENCE: Duration = Duration::from_millis(100);
+
 /// Ready to watch, at no cost until then.
 #[derive(Debug)]
 pub struct Watch {
-    begin: SyncSender<oneshot::Sender<u64>>,
+    begin: SyncSender<Order>,
+}
+
+#[derive(Debug)]
+struct Order {
+    begun: oneshot::Sender<()>,
+    moved_on: oneshot::Sender<u64>,
 }
 
 /// Watched until this is dropped.
 #[derive(Debug)]
 pub struct Watching {
     moved_on: oneshot::Receiver<u64>,
-    _until: SyncSender<oneshot::Sender<u64>>,
+    _until: SyncSender<Order>,
 }
 
 /// Why a pool can't be watched.
@@ -75,15 +84,15 @@ impl Watch {
         }
     }
 
-    /// From now on.
-    pub fn begin(self) -> Watching {
-        let (told, moved_on) = oneshot::channel();
-        // The channel has room for this one; a thread that has ended drops it, and nothing is ever told.
-        drop(self.begin.try_send(told));
-        Watching {
-            moved_on,
-            _until: self.begin,
-        }
+    /// Returns once it has been read what is open now, so that nothing that is asked for afterwards can have moved it on already.
+    /// None where that takes too long.
+    pub async fn begin(self) -> Option<Watching> {
+        let ((begun, has_begun), (told, moved_on)) = (oneshot::channel(), oneshot::channel());
+        let order = Order { begun, moved_on: told };
+        self.begin.try_send(order).ok()?;
+        tokio::time::timeout(LOCKED_PATIENCE, has_begun).await.ok()?.ok()?;
+        let _until = self.begin;
+        Some(Watching { moved_on, _until })
     }
 }
 
@@ -113,12 +122,17 @@ fn open(paths: &[PathBuf]) -> Result<Txgs, Unwatched> {
 }
 
 /// Waits for the beginning, reads what is open then, and reads on until that has changed or nobody cares.
-fn watch(mut txgs: Txgs, begun: &Receiver<oneshot::Sender<u64>>) {
-    let Ok(told) = begun.recv() else { return };
+fn watch(mut txgs: Txgs, orders: &Receiver<Order>) {
+    let Ok(Order { begun, moved_on }) = orders.recv() else {
+        return;
+    };
     let Some(before) = txgs.open_txg() else { return };
-    while matches!(begun.recv_timeout(INTERVAL), Err(RecvTimeoutError::Timeout)) {
+    if begun.send(()).is_err() {
+        return;
+    }
+    while matches!(orders.recv_timeout(INTERVAL), Err(RecvTimeoutError::Timeout)) {
         if let Some(open_txg) = txgs.open_txg().filter(|now| *now > before) {
-            told.send(open_txg).ok();
+            moved_on.send(open_txg).ok();
             return;
         }
     }
@@ -149,17 +163,10 @@ mod tests {
         tokio::time::timeout(while_, watching.moved_on()).await.is_err()
     }
 
-    /// From the moment when what was open at the beginning has been read.
-    async fn begin(watch: Watch) -> Watching {
-        let watching = watch.begin();
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        watching
-    }
-
     #[tokio::test]
     async fn it_tells_the_group_that_was_opened() {
         let (kstat, list) = pool();
-        let watching = begin(watch(kstat.path()).await.unwrap()).await;
+        let watching = watch(kstat.path()).await.unwrap().begin().await.unwrap();
         fs::write(&list, "8 1 O\n").unwrap();
         assert_eq!(watching.moved_on().await, 8);
     }
@@ -169,14 +176,14 @@ mod tests {
         let (kstat, list) = pool();
         let watch = watch(kstat.path()).await.unwrap();
         fs::write(&list, "8 1 O\n").unwrap();
-        assert!(is_silent(begin(watch).await).await);
+        assert!(is_silent(watch.begin().await.unwrap()).await);
     }
 
     #[tokio::test]
     async fn nothing_is_told_by_what_is_no_list() {
         for then in ["", "8 1 Q\n", "6 1 O\n", "8 1 O"] {
             let (kstat, list) = pool();
-            let watching = begin(watch(kstat.path()).await.unwrap()).await;
+            let watching = watch(kstat.path()).await.unwrap().begin().await.unwrap();
             fs::write(&list, then).unwrap();
             assert!(is_silent(watching).await, "{then:?}");
         }
@@ -186,7 +193,8 @@ mod tests {
     async fn the_first_directory_that_lists_the_pool_counts() {
         let (empty, (kstat, list)) = (tempfile::tempdir().unwrap(), pool());
         let directories = [empty.path().to_owned(), kstat.path().to_owned()];
-        let watching = begin(Watch::ready(&directories, "tank").await.unwrap()).await;
+        let watch = Watch::ready(&directories, "tank").await.unwrap();
+        let watching = watch.begin().await.unwrap();
         fs::write(&list, "8 1 O\n").unwrap();
         assert_eq!(watching.moved_on().await, 8);
     }
