@@ -55,7 +55,7 @@ pub enum Unwatched {
     /// There is a list, but no answer in it.
     #[error("{0} doesn't say which transaction group is open")]
     Unclear(String),
-    /// Nothing was read within [`PATIENCE`].
+    /// Nothing was read in time.
     #[error("the transaction groups of pool {0} couldn't be read in time")]
     Silent(String),
     /// There is no thread for it.
