@@ -25,6 +25,7 @@ const LOCKED_PATIENCE: Duration = Duration::from_millis(100);
 /// Ready to watch, at no cost until then.
 #[derive(Debug)]
 pub struct Watch {
+    pool: String,
     begin: SyncSender<Order>,
 }
 
@@ -79,20 +80,26 @@ impl Watch {
         let thread = thread::Builder::new().name("txgs".to_owned());
         thread.spawn(body).map_err(Unwatched::Thread)?;
         match tokio::time::timeout(PATIENCE, is_ready).await {
-            Ok(Ok(answer)) => answer.map(|()| Self { begin }),
+            Ok(Ok(answer)) => answer.map(|()| Self {
+                pool: pool.to_owned(),
+                begin,
+            }),
             Ok(Err(_)) | Err(_) => Err(Unwatched::Silent(pool.to_owned())),
         }
     }
 
     /// Returns once it has been read what is open now, so that nothing that is asked for afterwards can have moved it on already.
-    /// None where that takes too long.
-    pub async fn begin(self) -> Option<Watching> {
+    /// The database is locked meanwhile, so it gives up soon.
+    pub async fn begin(self) -> Result<Watching, Unwatched> {
         let ((begun, has_begun), (told, moved_on)) = (oneshot::channel(), oneshot::channel());
         let order = Order { begun, moved_on: told };
-        self.begin.try_send(order).ok()?;
-        tokio::time::timeout(LOCKED_PATIENCE, has_begun).await.ok()?.ok()?;
-        let _until = self.begin;
-        Some(Watching { moved_on, _until })
+        let Self { pool, begin: _until } = self;
+        // A thread that has ended drops the order, and so says at once that nothing is read.
+        drop(_until.try_send(order));
+        match tokio::time::timeout(LOCKED_PATIENCE, has_begun).await {
+            Ok(Ok(())) => Ok(Watching { moved_on, _until }),
+            Ok(Err(_)) | Err(_) => Err(Unwatched::Silent(pool)),
+        }
     }
 }
 

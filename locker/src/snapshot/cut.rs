@@ -6,7 +6,7 @@ use mariasnap_dbus::Cut;
 
 use crate::helper::HelperFailure;
 use crate::interrupt::{Deadline, Interrupt, Stop};
-use crate::pool::Watching;
+use crate::pool::{Unwatched, Watching};
 
 /// The moment at which the lock has done its work, or has been held in vain.
 #[derive(Debug)]
@@ -69,6 +69,18 @@ pub(super) async fn reach(
         _ => Ok(()),
     };
     (reached, done)
+}
+
+/// Adds a warning where the pool can't be watched, which costs nothing but a longer hold.
+pub(super) fn or_warn<T>(watched: Result<T, Unwatched>, warnings: &mut Vec<String>) -> Option<T> {
+    let unwatched = match watched {
+        Ok(watched) => return Some(watched),
+        Err(unwatched) => unwatched,
+    };
+    warnings.push(format!(
+        "the lock is held until the snapshot is on the disks, which takes longer than need be: {unwatched}"
+    ));
+    None
 }
 
 /// What the helper says in the end; and the transaction group whose opening ended the hold, if one did.

@@ -26,10 +26,6 @@ use fate::Cleaner;
 use ready::Ready;
 use tidy::{Tidied, tidy};
 
-/// What is told where the pool, ready to be watched before the lock, wasn't to be read under it.
-const BLIND: &str = "the lock was held until the snapshot was on the disks, which takes longer than need be: the pool's \
-                     transaction groups couldn't be read in time";
-
 /// One run on one target.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
@@ -82,12 +78,9 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
     step("locking the database and taking the snapshot");
     let sync = async || helper.sync_pool(job.target, &ticket).await;
     let mut held = lock::acquire(session, plan, sync, stop).await?;
-    let (watching, is_blind) = match watch {
-        Some(watch) => watch
-            .begin()
-            .await
-            .map_or((None, true), |watching| (Some(watching), false)),
-        None => (None, false),
+    let watching = match watch {
+        Some(watch) => cut::or_warn(watch.begin().await, &mut warnings),
+        None => None,
     };
     let born_with = properties::at_birth(job.run, &held);
     let mut taking = Box::pin(helper.take(job.target, &ticket, &born_with));
@@ -139,7 +132,6 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
         .unless(None, tidy(job, &cut))
         .await
         .unwrap_or_else(Tidied::interrupted);
-    warnings.extend(is_blind.then(|| BLIND.to_owned()));
     warnings.extend(hold.warnings.clone());
     warnings.extend(tidied.warnings);
     pruned.extend(tidied.pruned);

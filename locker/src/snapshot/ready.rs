@@ -6,6 +6,7 @@ use mariasnap_dbus::{HelperError, properties as key};
 
 use super::Job;
 use super::SnapshotError;
+use super::cut::or_warn;
 use super::milliseconds;
 use super::properties::as_property;
 use super::tidy::sweep;
@@ -56,15 +57,9 @@ impl Ready {
         let helper = Helper::connect(&settings.helper, Caller::Locker).await?;
         let (ticket, swept) = prepare(job, &helper).await?;
         let watch = match early {
-            true => Watch::ready(&settings.helper.kstat, &ticket.pool).await.map(Some),
-            false => Ok(None),
+            true => or_warn(Watch::ready(&settings.helper.kstat, &ticket.pool).await, &mut warnings),
+            false => None,
         };
-        let watch = watch.unwrap_or_else(|unwatched| {
-            warnings.push(format!(
-                "the lock is held until the snapshot is on the disks, which takes longer than need be: {unwatched}"
-            ));
-            None
-        });
         session
             .set_bounds(&server, ServerBounds::on_the_way(&settings.lock))
             .await?;
