@@ -105,15 +105,8 @@ pub struct FakeHelper {
     state: Arc<Mutex<State>>,
     socket: PathBuf,
     pool: FakePool,
-    runtime: Option<tokio::runtime::Runtime>,
-}
-
-impl Drop for FakeHelper {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
+    /// Dropped, it ends the thread that serves.
+    _until: tokio::sync::oneshot::Sender<()>,
 }
 
 /// The name that its next snapshot has.
@@ -135,26 +128,31 @@ fn kstat(socket: &Path) -> PathBuf {
 impl FakeHelper {
     /// Listens on `socket`, on a thread of its own so that no test can hold it up.
     pub fn start(socket: &Path) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
         let state = Arc::new(Mutex::new(State {
             socket: socket.to_owned(),
             ..State::default()
         }));
-        let listener = {
-            let _context = runtime.enter();
-            tokio::net::UnixListener::bind(socket).unwrap()
-        };
         let pool = FakePool::create(&kstat(socket), POOL, CREATETXG - 1);
-        runtime.spawn(accept(listener, state.clone(), pool.clone()));
+        let listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let (until, ended) = tokio::sync::oneshot::channel::<()>();
+        let (served, its_pool) = (state.clone(), pool.clone());
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::UnixListener::from_std(listener).unwrap();
+                tokio::select! {
+                    _gone = ended => {}
+                    () = accept(listener, served, its_pool) => {}
+                }
+            });
+            runtime.shutdown_background();
+        });
         Self {
             state,
             socket: socket.to_owned(),
             pool,
-            runtime: Some(runtime),
+            _until: until,
         }
     }
 
