@@ -138,7 +138,10 @@ impl FakeHelper {
         let (until, ended) = tokio::sync::oneshot::channel::<()>();
         let (served, its_pool) = (state.clone(), pool.clone());
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::UnixListener::from_std(listener).unwrap();
                 tokio::select! {
