@@ -1,11 +1,13 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use mariasnap_dbus::{SnapshotName, TargetName};
 
-use crate::{config, exit, setup};
+use crate::config::{Bound, HookName};
+use crate::{config, exit, freeze, setup};
 
 /// Takes application-consistent snapshots of MariaDB and MySQL.
 #[derive(Debug, Parser)]
@@ -39,6 +41,35 @@ pub enum Command {
         after_help = "Examples:\n  mariasnap check main\n  mariasnap check main --json | jq '.findings[] | select(.verdict != \"ok\")'"
     )]
     Check(TargetArgs),
+    /// Hold the database still for another system's snapshot, until told that it is done.
+    ///
+    /// The same lock, the same bounds and the same proof as for a snapshot. When the lock is held, the position is told:
+    /// on standard output, to the service manager, and in RUN_DIR/TARGET.freeze.json. SIGTERM or SIGINT ends the freeze,
+    /// or the end of standard input where that is asked for. It ends with 0 only if the lock was held all the while; at
+    /// the end of freeze.max_hold the database is unlocked, whoever is still copying.
+    #[command(
+        after_help = "Examples:\n  mariasnap freeze main\n  mariasnap freeze main --json --until-stdin-closes\n  systemctl start mariasnap-freeze@main && lvcreate --snapshot ... ; systemctl stop mariasnap-freeze@main"
+    )]
+    Freeze(FreezeArgs),
+    /// Run a command while the database is held still.
+    ///
+    /// The command is started under the lock, with the position in its environment (MARIASNAP_GTID,
+    /// MARIASNAP_BINLOG_FILE, MARIASNAP_BINLOG_POSITION and more). It ends with 0 if the command succeeded and the lock
+    /// was held all the while, with 14 if the command failed, with 6 if the lock was lost; the command is then told to end.
+    #[command(
+        after_help = "Examples:\n  mariasnap run main -- lvcreate --snapshot --size 10G --name snap /dev/vg/mysql\n  mariasnap run main -- sh -c 'fsfreeze -f /data && cloud-snapshot; fsfreeze -u /data'"
+    )]
+    Run(RunArgs),
+    /// Tell whether a target is frozen right now, and where it stands.
+    #[command(after_help = "Examples:\n  mariasnap frozen main\n  mariasnap frozen main --json | jq -r .position.gtid")]
+    Frozen(FrozenArgs),
+    /// Freeze and thaw as another system's hook: VMware, Veeam, qemu-guest-agent, or anything with a script before and
+    /// after.
+    ///
+    /// Starts and stops mariasnap-freeze@TARGET.service of each target that names the hook in freeze.hooks, or of those
+    /// named here. It succeeds only with every lock held, and thaw only if every one was held throughout.
+    #[command(after_help = "Phases:\n  vmware   freeze, freezeFail, thaw\n  veeam    pre-freeze, post-thaw, pre-job, post-job\n  qemu-ga  freeze, thaw\n  generic  pre, post\n\nExamples:\n  mariasnap hook vmware freeze\n  mariasnap hook generic pre --target main")]
+    Hook(HookArgs),
     /// List the targets that the helper knows.
     #[command(after_help = "Examples:\n  mariasnap targets --json")]
     Targets(OutputArgs),
@@ -84,6 +115,82 @@ pub struct TargetArgs {
     pub output: OutputArgs,
 }
 
+/// Where it is told what is frozen.
+#[derive(Debug, Args)]
+pub struct RunDirArgs {
+    /// Directory of TARGET.freeze.json, which is there while the target is frozen.
+    #[arg(id = "run_dir", long = "run-dir", value_name = "DIR", default_value = freeze::DEFAULT_RUN_DIR)]
+    pub dir: PathBuf,
+}
+
+/// What to freeze, and until when.
+#[derive(Debug, Args)]
+pub struct FreezeArgs {
+    /// The target, its configuration, and how to report.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Where to tell.
+    #[command(flatten)]
+    pub run: RunDirArgs,
+    /// Thaw when standard input ends, too.
+    #[arg(long)]
+    pub until_stdin_closes: bool,
+    /// For a supervisor that restarts what ends: lock once. After a failure or a lost lock, stay without it until told to
+    /// end; don't lock where RUN_DIR has the leftover of a freeze that was killed.
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// What to run.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The target, its configuration, and how to report.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Where to tell.
+    #[command(flatten)]
+    pub run: RunDirArgs,
+    /// The command and its arguments.
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// What to look for.
+#[derive(Debug, Args)]
+pub struct FrozenArgs {
+    /// The target's name.
+    pub target: TargetName,
+    /// Where it is told.
+    #[command(flatten)]
+    pub run: RunDirArgs,
+    /// How to report.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Who calls, and why.
+#[derive(Debug, Args)]
+pub struct HookArgs {
+    /// The caller.
+    #[arg(value_name = "NAME")]
+    pub name: HookName,
+    /// The caller's word for what is going on; what follows is left alone, as a caller may add arguments of its own.
+    pub phase: String,
+    /// A target, instead of those that name the hook in freeze.hooks. Can be given several times.
+    #[arg(long = "target", value_name = "TARGET")]
+    pub targets: Vec<TargetName>,
+    /// How long the freeze may take, as 25s; less than the caller waits. The default is the caller's (see the manual page
+    /// mariasnap-hooks(7)).
+    #[arg(long, value_name = "DURATION", value_parser = Bound::parse)]
+    pub budget: Option<Bound>,
+    /// What the caller adds.
+    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub rest: Vec<OsString>,
+    /// Where the configuration lies.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
 /// What to destroy.
 #[derive(Debug, Args)]
 pub struct DestroyArgs {
@@ -114,8 +221,11 @@ impl Cli {
         match &self.command {
             Command::Snapshot(args) | Command::List(args) | Command::Check(args) => args.output.json,
             Command::Destroy(args) => args.output.json,
+            Command::Freeze(args) => args.target.output.json,
+            Command::Run(args) => args.target.output.json,
+            Command::Frozen(args) => args.output.json,
             Command::Targets(output) => output.json,
-            Command::Setup(_) | Command::Generate { .. } => false,
+            Command::Hook(_) | Command::Setup(_) | Command::Generate { .. } => false,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The commands, from arguments to report.
 
+mod hold;
+
 use std::io::Write;
 use std::path::Path;
 
@@ -17,7 +19,7 @@ use crate::interrupt::Stop;
 use crate::quiet::Blocker;
 use crate::report::{self, Report};
 use crate::snapshot::{self, Job, Recorded};
-use crate::{generate, layout, run_id, setup, table};
+use crate::{generate, hook, layout, run_id, setup, table};
 
 /// Does what the command line says, tells what failed, and returns the exit code.
 pub async fn run(cli: Cli) -> Exit {
@@ -27,6 +29,10 @@ pub async fn run(cli: Cli) -> Exit {
         Command::List(args) => list(&args.config.dir, &args.target, json).await,
         Command::Destroy(args) => destroy(&args.config.dir, &args.target, &args.names, json).await,
         Command::Check(args) => check(&args.config.dir, &args.target, json).await,
+        Command::Freeze(args) => return hold::freeze(args).await,
+        Command::Run(args) => return hold::run(args).await,
+        Command::Frozen(args) => hold::frozen(&args),
+        Command::Hook(args) => hook::run(&args.into()).await.map(|()| Exit::Ok).map_err(Error::from),
         Command::Targets(_) => targets(json).await,
         Command::Generate { what, dir } => {
             let done = generate::run(what, &dir).map_err(|source| Error::Generate { dir, source });

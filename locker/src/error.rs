@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::config::ConfigError;
+use crate::freeze::{ClaimError, FreezeError};
 use crate::helper::HelperFailure;
+use crate::hook::HookError;
 use crate::layout::CheckError;
 use crate::quiet::Blocker;
 use crate::setup::SetupError;
@@ -19,6 +21,23 @@ pub enum Error {
     /// No consistent snapshot.
     #[error(transparent)]
     Snapshot(#[from] Box<SnapshotError>),
+    /// No freeze, or none that counts.
+    #[error(transparent)]
+    Freeze(#[from] Box<FreezeError>),
+    /// It can't be told whether a target is frozen.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// The target isn't frozen.
+    #[error("{target} isn't frozen{why}")]
+    NotFrozen {
+        /// The target.
+        target: String,
+        /// What else there is to say.
+        why: &'static str,
+    },
+    /// A hook failed.
+    #[error(transparent)]
+    Hook(#[from] HookError),
     /// The helper didn't do what was asked, or can't be reached.
     #[error(transparent)]
     Helper(#[from] HelperFailure),
@@ -39,6 +58,9 @@ pub enum Error {
     /// The report couldn't be written.
     #[error("can't write the report to standard output: {0}")]
     Output(io::Error),
+    /// Standard input, whose end was waited for, can't be read.
+    #[error("can't read standard input, which was to end the freeze: {0}; the database was unlocked")]
+    Input(io::Error),
     /// The build's files couldn't be written.
     #[error("can't write to {dir}: {source}", dir = .dir.display())]
     Generate {
@@ -57,6 +79,7 @@ impl Error {
     pub fn blockers(&self) -> &[Blocker] {
         match self {
             Self::Snapshot(error) => error.blockers(),
+            Self::Freeze(error) => error.blockers(),
             _ => &[],
         }
     }

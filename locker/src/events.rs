@@ -18,3 +18,7 @@ pub const WARNING: &str = "c7f0e6b84d2a4e33a9515d0c28be6f06";
 pub const AGAIN: &str = "7e2c9b50d1fa4e6c9a3d48f6b1507c08";
 /// An attempt at the lock was given up so that others could go on; another one follows.
 pub const RETREATED: &str = "4d6b1e0f9a2c4f58b3c7e5a10d92f807";
+/// The database is held still for somebody else's snapshot; the position is among the fields.
+pub const FROZEN: &str = "0f2a6c9be8d14d5f8c63a7b19e40d509";
+/// A freeze is over, and its lock was held throughout.
+pub const THAWED: &str = "6c1d83f5a7e24b09b2f4d07c58e91a0a";

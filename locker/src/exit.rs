@@ -3,6 +3,7 @@
 use mariasnap_dbus::{HelperError, HelperErrorKind};
 
 use crate::error::Error;
+use crate::freeze::{ClaimError, FreezeError};
 use crate::helper::HelperFailure;
 use crate::interrupt::Interrupt;
 use crate::layout::{CheckError, Verdict};
@@ -43,6 +44,10 @@ pub enum Exit {
     NotDestroyed = 12,
     /// The helper can't be reached, doesn't answer, or can't list.
     HelperUnreachable = 13,
+    /// The command under the lock failed; the lock was held.
+    CommandFailed = 14,
+    /// The target isn't frozen.
+    NotFrozen = 15,
 }
 
 /// The table of `--help` and the man page.
@@ -54,14 +59,16 @@ Exit codes:
   3   wrong configuration, or the target leaves out what the server needs; nothing was locked or taken
   4   no connection to the database, or it lacks what is needed
   5   lock not obtained in time; nothing was taken
-  6   lock lost, or not proven to have been held at the cut; no consistent snapshot
+  6   lock lost, or not proven to have been held at the cut, or all through a freeze; nothing consistent was taken
   7   the helper refused: not authorised, unknown target, bad request
-  8   snapshot failed or interrupted; none was kept
+  8   snapshot failed, or interrupted before there was anything to keep
   9   unknown whether a snapshot was taken
-  10  another run on this target is under way
+  10  another run or freeze of this target is under way
   11  snapshot is consistent, but old ones couldn't be cleared away
   12  destroy: at least one snapshot wasn't destroyed, as far as is known
-  13  the helper can't be reached, doesn't answer or can't list";
+  13  the helper can't be reached, doesn't answer or can't list
+  14  run: the command failed, with the lock held all the while
+  15  not frozen, so there is nothing to thaw";
 
 impl Exit {
     /// The number.
@@ -86,11 +93,21 @@ impl Exit {
             Self::PruneFailed => "prune-failed",
             Self::NotDestroyed => "not-destroyed",
             Self::HelperUnreachable => "helper-unreachable",
+            Self::CommandFailed => "command-failed",
+            Self::NotFrozen => "not-frozen",
         }
     }
 }
 
 impl Exit {
+    /// Of a freeze that ended in another process with this exit status, and not well.
+    pub(crate) fn of_freeze(status: u8) -> Self {
+        [Self::Config, Self::Database, Self::LockLost, Self::Busy]
+            .into_iter()
+            .find(|exit| exit.code() == status)
+            .unwrap_or(Self::LockNotObtained)
+    }
+
     /// For the commands that take no snapshot, so that none of them says what became of one.
     fn without_snapshot(failure: &HelperFailure) -> Self {
         match Self::from(failure) {
@@ -106,6 +123,10 @@ impl From<&Error> for Exit {
         match error {
             Error::Config(_) => Self::Config,
             Error::Snapshot(error) => Self::from(&**error),
+            Error::Freeze(error) => Self::from(&**error),
+            Error::Claim(error) => Self::from(error),
+            Error::Hook(error) => error.exit(),
+            Error::NotFrozen { .. } => Self::NotFrozen,
             Error::Helper(failure) => Self::without_snapshot(failure),
             Error::Check(CheckError::Database(_)) => Self::Database,
             Error::Check(CheckError::Helper(failure)) => Self::without_snapshot(failure),
@@ -116,7 +137,7 @@ impl From<&Error> for Exit {
                 SetupErrorKind::Refused => Self::Usage,
                 SetupErrorKind::Failed => Self::Internal,
             },
-            Error::Output(_) | Error::Generate { .. } | Error::Runtime(_) => Self::Internal,
+            Error::Output(_) | Error::Input(_) | Error::Generate { .. } | Error::Runtime(_) => Self::Internal,
         }
     }
 }
@@ -165,6 +186,30 @@ impl From<&SnapshotError> for Exit {
                 Self::from(failure)
             }
             _ => Self::SnapshotFailed,
+        }
+    }
+}
+
+impl From<&FreezeError> for Exit {
+    fn from(error: &FreezeError) -> Self {
+        match error {
+            FreezeError::Claim(error) => Self::from(error),
+            FreezeError::Database(_) => Self::Database,
+            FreezeError::Interrupted(_) => Self::SnapshotFailed,
+            FreezeError::NotQuiet(error) => Self::from(error),
+            FreezeError::Lock(error) => Self::from(error),
+            FreezeError::Lapsed { .. } | FreezeError::Unproven { .. } => Self::LockLost,
+            FreezeError::NotRun { .. } | FreezeError::CommandFailed { .. } => Self::CommandFailed,
+        }
+    }
+}
+
+impl From<&ClaimError> for Exit {
+    fn from(error: &ClaimError) -> Self {
+        match error {
+            ClaimError::Busy(_) => Self::Busy,
+            ClaimError::Left(_) => Self::LockLost,
+            ClaimError::Io { .. } => Self::Internal,
         }
     }
 }

@@ -22,6 +22,16 @@ pub enum Interrupt {
     /// `lock.max_hold` is over.
     #[error("lock.max_hold ({0:?}) is over")]
     MaxHold(Duration),
+    /// The time that a hook's caller gives it is over.
+    #[error("the hook's time ({0:?}) was over")]
+    Budget(Duration),
+}
+
+impl Interrupt {
+    /// Whether somebody asked for it.
+    pub fn is_signal(self) -> bool {
+        matches!(self, Self::Signal(_))
+    }
 }
 
 /// A moment, and what it means when it comes.
@@ -56,9 +66,22 @@ impl Deadline {
         }
     }
 
+    /// A hook's time from now.
+    pub fn budget(bound: Duration) -> Self {
+        Self {
+            at: Instant::now() + bound,
+            meaning: Interrupt::Budget(bound),
+        }
+    }
+
     /// How long it is until then.
     pub fn remaining(self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
+    }
+
+    /// Does the work unless the deadline comes first; a signal waits until it is done.
+    pub async fn bound<T>(self, work: impl Future<Output = T>) -> Result<T, Interrupt> {
+        tokio::time::timeout_at(self.at, work).await.map_err(|_| self.meaning)
     }
 
     /// Whichever comes first.
@@ -81,6 +104,14 @@ impl Stop {
             term: signal(SignalKind::terminate())?,
             int: signal(SignalKind::interrupt())?,
         })
+    }
+
+    /// Waits for one.
+    pub async fn come(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
     }
 
     /// Does the work unless a signal or the deadline comes first. The work is then left where it stands.

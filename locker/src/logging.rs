@@ -74,6 +74,14 @@ impl Visit for Message {
     }
 }
 
+/// Tells the service manager that the unit has started: what it is for, it does.
+pub fn ready(status: &str) {
+    let state = [sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(status)];
+    if let Err(error) = sd_notify::notify(&state) {
+        tracing::warn!(%error, "the service manager can't be told that the unit has started");
+    }
+}
+
 /// Tells the service manager which step a run has come to; `systemctl status` shows it.
 pub fn step(step: &str) {
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Status(step)]) {

@@ -140,6 +140,7 @@ pub(crate) mod log {
     use crate::error::Error;
     use crate::events;
     use crate::exit::Exit;
+    use crate::freeze::{Frozen, Thawed};
     use crate::lock::LockError;
     use crate::snapshot::SnapshotError;
 
@@ -184,6 +185,32 @@ pub(crate) mod log {
         );
     }
 
+    pub(crate) fn frozen(frozen: &Frozen) {
+        let position = &frozen.position;
+        tracing::info!(
+            message_id = events::FROZEN,
+            lock = frozen.lock,
+            gtid = position.gtid,
+            gtid_slave = position.gtid_slave,
+            binlog_file = position.binlog_file,
+            binlog_position = position.binlog_position,
+            wait_ms = frozen.wait_ms,
+            "{frozen}"
+        );
+        for warning in &frozen.warnings {
+            tracing::warn!(message_id = events::WARNING, "{warning}");
+        }
+    }
+
+    pub(crate) fn thawed<T>(thawed: &Thawed<T>) {
+        let (target, hold_ms) = (&thawed.frozen.target, milliseconds(thawed.held));
+        tracing::info!(
+            message_id = events::THAWED,
+            hold_ms,
+            "{target} is thawed; the lock was held all the while, for {hold_ms} ms"
+        );
+    }
+
     pub(crate) fn warnings(report: &Report) {
         for warning in report.warnings.iter().chain(&report.prune_error) {
             tracing::warn!(message_id = events::WARNING, snapshot = report.name, "{warning}");
@@ -194,7 +221,7 @@ pub(crate) mod log {
         let exit = Exit::from(error);
         let snapshot = error.snapshot().unwrap_or_default();
         tracing::error!(
-            message_id = matches!(error, Error::Snapshot(_)).then_some(events::FAILED),
+            message_id = matches!(error, Error::Snapshot(_) | Error::Freeze(_)).then_some(events::FAILED),
             snapshot,
             exit_code = exit.code(),
             "{error}"

@@ -2,6 +2,7 @@
 
 mod bound;
 mod error;
+mod freeze;
 mod option_file;
 mod quiet;
 mod raw;
@@ -17,6 +18,7 @@ use mariasnap_dbus::TargetName;
 
 pub use bound::Bound;
 pub use error::ConfigError;
+pub use freeze::{FreezeSettings, HookName};
 pub use quiet::{EVERYBODY, Kill, KillRule, OnBlocked, QuietSettings};
 pub use secret::Secret;
 pub use settings::{Database, Endpoint, HelperSettings, LayoutCheck, LockSettings, LockStrategy, Settings, Tls};
@@ -62,6 +64,31 @@ pub fn load_helper(config_dir: &Path, target: &TargetName) -> Result<HelperSetti
         }
         Err(error) => Err(error),
     }
+}
+
+/// Reads how `target` is frozen, and by whose hooks; nothing that only the database's login needs.
+pub fn load_freeze(config_dir: &Path, target: &TargetName) -> Result<FreezeSettings, ConfigError> {
+    let path = target_file(config_dir, target);
+    FreezeSettings::check(&path, &Raw::parse(&read(&path, target)?, &path)?.freeze)
+}
+
+/// The targets that have a file, in the order of their names.
+pub fn targets(config_dir: &Path) -> Result<Vec<TargetName>, ConfigError> {
+    let path = config_dir.join("targets");
+    let unreadable = |source| ConfigError::Read {
+        path: path.clone(),
+        source,
+    };
+    let mut targets = Vec::new();
+    for entry in std::fs::read_dir(&path).map_err(unreadable)? {
+        let file = PathBuf::from(entry.map_err(unreadable)?.file_name());
+        if file.extension().is_some_and(|extension| extension == "toml") {
+            let name = file.file_stem().unwrap_or_default().to_string_lossy();
+            targets.push(TargetName::parse(&name)?);
+        }
+    }
+    targets.sort();
+    Ok(targets)
 }
 
 fn read(path: &Path, target: &TargetName) -> Result<String, ConfigError> {

@@ -14,6 +14,7 @@ pub(super) struct Raw {
     pub(super) lock: RawLock,
     pub(super) quiet: RawQuiet,
     pub(super) keep: RawKeep,
+    pub(super) freeze: RawFreeze,
     pub(super) helper: RawHelper,
     pub(super) layout: RawLayout,
 }
@@ -62,6 +63,14 @@ pub(super) struct RawQuiet {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawKeep {
     pub(super) last: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawFreeze {
+    pub(super) strategy: Option<String>,
+    pub(super) max_hold: Option<String>,
+    pub(super) hooks: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

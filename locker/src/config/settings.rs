@@ -8,7 +8,7 @@ use mariasnap_dbus::limits::TICKET_LIFETIME;
 
 use super::option_file::OptionFile;
 use super::raw::{Raw, RawDatabase, RawHelper, RawLock};
-use super::{Bound, ConfigError, QuietSettings, Secret};
+use super::{Bound, ConfigError, FreezeSettings, QuietSettings, Secret};
 use crate::lock::{Kind, known_bug};
 
 /// Longest `lock.max_wait`; what the ticket lives longer is for the statements before and after the wait.
@@ -31,6 +31,8 @@ pub struct Settings {
     pub keep_last: Option<NonZeroU32>,
     /// How to reach the storage helper.
     pub helper: HelperSettings,
+    /// How it is held still for others.
+    pub freeze: FreezeSettings,
     /// What comes of a layout that a snapshot can't hold.
     pub layout: LayoutCheck,
 }
@@ -147,6 +149,7 @@ impl Settings {
             quiet: QuietSettings::check(path, raw.quiet)?,
             keep_last: check_keep(path, raw.keep.last)?,
             helper: HelperSettings::check(path, &raw.helper)?,
+            freeze: FreezeSettings::check(path, &raw.freeze)?,
             layout: LayoutCheck::check(path, raw.layout.check.as_deref())?,
             database: Database::check(path, raw.database, options, credential)?,
         })
@@ -261,7 +264,7 @@ impl LockSettings {
     fn check(path: &Path, raw: &RawLock) -> Result<Self, ConfigError> {
         let max_wait = check_max_wait(path, raw)?;
         Ok(Self {
-            strategy: LockStrategy::check(path, raw.strategy.as_deref())?,
+            strategy: LockStrategy::check(path, "lock.strategy", raw.strategy.as_deref())?,
             max_wait,
             max_stall: check_max_stall(path, raw, max_wait)?,
             max_hold: bound(path, "lock.max_hold", raw.max_hold.as_deref(), 15)?,
@@ -276,14 +279,14 @@ impl LockSettings {
 }
 
 impl LockStrategy {
-    fn check(path: &Path, word: Option<&str>) -> Result<Self, ConfigError> {
+    pub(super) fn check(path: &Path, key: &'static str, word: Option<&str>) -> Result<Self, ConfigError> {
         let Some(word) = word.filter(|word| *word != "auto") else {
             return Ok(Self::Auto);
         };
         Kind::named(word).map(Self::Fixed).ok_or_else(|| {
             let known: Vec<_> = Kind::all().map(|kind| format!("{:?}", kind.as_str())).collect();
             let why = format!("{word:?} isn't known; known are \"auto\", {}", known.join(", "));
-            wrong(path, "lock.strategy", why)
+            wrong(path, key, why)
         })
     }
 }

@@ -13,6 +13,7 @@ use crate::database::{Batch, DatabaseError, Position, Session};
 use crate::interrupt::{Deadline, Interrupt, Stop};
 
 const LOOKING: &str = "reading the position under the lock";
+const KEEPING: &str = "keeping the lock";
 const PROVING: &str = "proving that the lock is held";
 
 /// `BACKUP STAGE END` is refused with this where the connection is in no stage.
@@ -72,6 +73,21 @@ impl Held {
             .map(|reading| &reading.position)
     }
 
+    /// Which lock it is.
+    pub fn kind(&self) -> Kind {
+        self.record.kind
+    }
+
+    /// From the first lock statement until it was held.
+    pub fn waited(&self) -> Duration {
+        self.record.top.waited
+    }
+
+    /// The position, once it has been read.
+    pub fn position(&self) -> Option<&Position> {
+        self.record.top.reading.as_ref().map(|reading| &reading.position)
+    }
+
     /// When it must be given back.
     pub fn deadline(&self) -> Deadline {
         self.record.top.deadline
@@ -88,6 +104,24 @@ impl Held {
             Ok(reading) => self.record.top.reading = Some(reading),
             Err(error) => self.unread = Some(error),
         }
+    }
+
+    /// Reads the position once more, for one that is told while the lock is held: a replica counts what it committed a
+    /// little later than it lets the lock in (see [`Position::settled_by`]). What goes wrong shows in the proof.
+    pub async fn settle(&mut self) {
+        let Batch { sets, failure } = self.session.batch(LOOKING, &self.plan.again).await;
+        let later = failure.map_or_else(|| self.plan.interpret(sets), Err);
+        match (self.record.top.reading.as_mut(), later) {
+            (Some(first), Ok(later)) => first.position = first.position.clone().settled_by(later.position),
+            (_, Ok(_)) => {}
+            (_, Err(error)) => self.unread = Some(error),
+        }
+    }
+
+    /// Asks whether the connection that holds the lock still lives, and keeps it from being closed for its silence until
+    /// `max_hold` is over. An error: the lock is gone, or nobody can tell.
+    pub async fn keep(&mut self) -> Result<(), DatabaseError> {
+        self.session.batch(KEEPING, &self.plan.keep).await.failure.map_or(Ok(()), Err)
     }
 
     /// Proves that the lock has been held without a break since [`super::acquire`] returned, and unlocks. Always unlocks,

@@ -40,6 +40,11 @@ pub struct Plan {
     /// One round trip beside the cut: reads counter and position, where commits stand still and the unlock proves that
     /// they did from the lock on, whatever was read when. Empty where `lock` reads them.
     pub(super) look: String,
+    /// One round trip: only the reading, for a hold that lasts.
+    pub(super) again: String,
+    /// One round trip, for a hold that lasts: shows that the connection lives, keeps the server from closing it, and has
+    /// it closed at the end of `max_hold` all the same. See [`tighten`].
+    pub(super) keep: String,
     /// One round trip: reads counter and position again, and unlocks or asks whether the lock is still held.
     pub(super) end: String,
 }
@@ -54,8 +59,8 @@ impl Plan {
         let counter = strategy.uncovered();
         let count = counter.map(|counter| counter.statement);
         let steps: Vec<_> = strategy.hard().into_iter().chain(flush).collect();
-        let tightened = strategy.hard().map(|_| tighten(settings.lock.max_hold));
         let reading = || count.into_iter().chain([reader.statements()]);
+        let tightened = strategy.hard().map(|_| tighten(settings.lock.max_hold));
         let look = join(reading().chain(tightened.as_deref()));
         let (lock, look) = match strategy.stops_commits() && proof == Proof::Release {
             true => (join(steps.iter().copied()), look),
@@ -67,6 +72,8 @@ impl Plan {
             Proof::Identity => None,
         };
         Self {
+            again: join(reading()),
+            keep: tightened.clone().unwrap_or_else(|| "DO 0".to_owned()),
             end: join(reading().chain(last)),
             lock,
             steps,

@@ -6,6 +6,7 @@ use crate::interrupt::Interrupt;
 use crate::layout::CheckError;
 use crate::lock::{Doubt, LockError};
 use crate::quiet::{Blocker, QuietError};
+use crate::ready::NotLockable;
 
 use super::Fate;
 
@@ -87,6 +88,15 @@ impl From<CheckError> for SnapshotError {
         match error {
             CheckError::Database(error) => Self::Database(error),
             CheckError::Helper(failure) => Self::Helper(failure),
+        }
+    }
+}
+
+impl From<NotLockable> for SnapshotError {
+    fn from(error: NotLockable) -> Self {
+        match error {
+            NotLockable::Database(error) => Self::Database(error),
+            NotLockable::NotQuiet(error) => Self::NotQuiet(error),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! All that is done before the lock, so that nothing of it happens under it.
 
-use std::time::Duration;
+use std::mem::take;
 
 use mariasnap_dbus::{HelperError, properties as key};
 
@@ -10,13 +10,13 @@ use super::cut::or_warn;
 use super::milliseconds;
 use super::properties::as_property;
 use super::tidy::sweep;
-use crate::database::{PositionReader, SILENCE_MARGIN, Server, ServerBounds, Session};
+use crate::database::{SILENCE_MARGIN, ServerBounds, Session};
 use crate::helper::{Caller, Helper, HelperFailure, Properties, Ticket};
 use crate::layout::{self, Preflight};
-use crate::lock::{Kind, Plan};
+use crate::lock::Plan;
 use crate::logging::step;
 use crate::pool::Watch;
-use crate::quiet;
+use crate::ready::Lockable;
 
 /// A run that can lock at any moment.
 #[derive(Debug)]
@@ -41,17 +41,9 @@ impl Ready {
         let settings = job.settings;
         step("checking that the target holds all of the database");
         let layout = check_layout(job).await?;
-        step("connecting to the database");
-        let mut session = Session::connect(&settings.database).await?;
-        let server = Server::inspect(&mut session).await?;
-        let kind = Kind::choose(&settings.lock, &server)?;
-        kind.check(&mut session, &server).await?;
-        session.set_bounds(&server, patient(job)).await?;
-        let (reader, mut warnings) = PositionReader::prepare(&mut session, &server).await?;
-
-        // Before the helper prepares, since its ticket doesn't live as long as this may take.
-        let quiet = quiet::wait(&mut session, &server, kind, &settings.quiet).await?;
-        warnings.extend(quiet.warnings);
+        // Before the helper prepares, since its ticket doesn't live as long as the wait for a quiet moment may take.
+        let mut lockable = Lockable::make(settings, patient(job)).await?;
+        let mut warnings = take(&mut lockable.warnings);
 
         step("asking the helper to prepare");
         let helper = Helper::connect(&settings.helper, Caller::Locker).await?;
@@ -60,22 +52,20 @@ impl Ready {
             true => or_warn(Watch::ready(&settings.helper.kstat, &ticket.pool).await, &mut warnings),
             false => None,
         };
-        session
-            .set_bounds(&server, ServerBounds::on_the_way(&settings.lock))
-            .await?;
-
-        let mut properties = known_before(job, kind, &server, quiet.waited);
+        let mut properties = known_before(job, &lockable);
+        let quiet_ms = milliseconds(lockable.quiet);
+        let (session, plan) = lockable.plan(settings).await?;
         properties.extend(as_property(&layout));
         warnings.extend(layout);
         Ok(Self {
             properties,
-            plan: Plan::new(kind, settings, server, reader),
             session,
+            plan,
             helper,
             watch,
             ticket,
             warnings,
-            quiet_ms: milliseconds(quiet.waited),
+            quiet_ms,
             swept,
         })
     }
@@ -121,11 +111,12 @@ fn patient(job: &Job<'_>) -> ServerBounds {
     }
 }
 
-fn known_before(job: &Job<'_>, kind: Kind, server: &Server, quiet: Duration) -> Properties {
+fn known_before(job: &Job<'_>, lockable: &Lockable) -> Properties {
+    let server = &lockable.server;
     let mut properties = Properties::from([
         (key::RUN.to_owned(), job.run.to_owned()),
-        (key::LOCK.to_owned(), kind.as_str().to_owned()),
-        (key::QUIET_MS.to_owned(), milliseconds(quiet).to_string()),
+        (key::LOCK.to_owned(), lockable.kind.as_str().to_owned()),
+        (key::QUIET_MS.to_owned(), milliseconds(lockable.quiet).to_string()),
         (key::SERVER_VERSION.to_owned(), server.version.clone()),
     ]);
     if let Some(uuid) = server.uuid() {

@@ -10,20 +10,20 @@ use crate::helper::Properties;
 
 /// The position that a snapshot carries, long values joined, as `list --json` shows it. Fields are only ever added.
 /// What isn't there, or isn't what was written there, is null; the properties themselves are shown beside it.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Recorded {
-    binlog_file: Option<String>,
-    binlog_position: Option<u64>,
-    gtid: Option<String>,
-    gtid_current: Option<String>,
-    gtid_slave: Option<String>,
+    pub(crate) binlog_file: Option<String>,
+    pub(crate) binlog_position: Option<u64>,
+    pub(crate) gtid: Option<String>,
+    pub(crate) gtid_current: Option<String>,
+    pub(crate) gtid_slave: Option<String>,
     sources: Vec<Source>,
-    galera: Option<String>,
+    pub(crate) galera: Option<String>,
     innodb_lsn: Option<u64>,
 }
 
 /// One source of a replica.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Source {
     channel: String,
     file: String,
@@ -97,6 +97,13 @@ fn joined(properties: &BTreeMap<String, String>, key: &str) -> Option<String> {
 }
 
 impl Recorded {
+    /// The position as it would be recorded.
+    pub(crate) fn of(position: &Position) -> Self {
+        let mut properties = Properties::new();
+        write(position, &mut properties);
+        Self::read(&properties)
+    }
+
     /// What these properties tell.
     pub(crate) fn read(properties: &BTreeMap<String, String>) -> Self {
         let text = |key| joined(properties, key);

@@ -45,7 +45,7 @@ impl Position {
     /// housekeeping writes to it under any lock, and so is what a replica counts; see [`Self::settled_by`]. What it logs
     /// itself is not.
     pub fn is_unmoved_since(&self, before: &Self) -> bool {
-        let is_replica = !self.sources.is_empty() || !self.gtid_slave.is_empty();
+        let is_replica = self.is_replicas();
         let own = |position: &Self| {
             let mut own = Self {
                 connection_id: 0,
@@ -60,6 +60,11 @@ impl Position {
             own
         };
         own(self) == own(before)
+    }
+
+    /// Whether the server has replicated from another.
+    pub fn is_replicas(&self) -> bool {
+        !self.sources.is_empty() || !self.gtid_slave.is_empty()
     }
 
     /// This reading, with a replica's counters as a later one under the same lock tells them.

@@ -1,0 +1,159 @@
+//! `mariasnap freeze`, `run` and `frozen`: the database held still for others.
+
+use serde::Serialize;
+use tracing::Instrument;
+
+use super::{show, tell};
+use crate::cli::{FreezeArgs, FrozenArgs, RunArgs, TargetArgs};
+use crate::config::{self, Settings};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::freeze::{self, FreezeError, Frozen, Job, Seen, Thawed};
+use crate::interrupt::Stop;
+use crate::logging::{ready, step};
+use crate::report::log;
+use crate::run_id;
+use crate::snapshot::milliseconds;
+
+/// A line of `--json`.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Event<'a> {
+    Frozen(&'a Frozen),
+    Thawed { target: &'a str, held_ms: u64 },
+}
+
+pub(super) async fn freeze(args: FreezeArgs) -> Exit {
+    let (json, once) = (args.target.output.json, args.once);
+    let mut stop = match Stop::catch() {
+        Ok(stop) => stop,
+        Err(error) => return tell(json, &Error::Runtime(error)),
+    };
+    let run = run_id::this_run();
+    let span = tracing::error_span!("freeze", snapshot_target = %args.target.target, %run);
+    let story = async {
+        let Err(error) = hold_still(&args, &run, &mut stop).await else {
+            return Exit::Ok;
+        };
+        let exit = tell(json, &error);
+        if once && !error.is_signal() {
+            step(&format!("not frozen, and not tried again: {error}"));
+            stop.come().await;
+        }
+        exit
+    };
+    story.instrument(span).await
+}
+
+async fn hold_still(args: &FreezeArgs, run: &str, stop: &mut Stop) -> Result<(), Error> {
+    let (settings, json) = (settings(&args.target)?, args.target.output.json);
+    let job = Job {
+        target: &args.target.target,
+        settings: &settings,
+        run,
+        run_dir: &args.run.dir,
+        once: args.once,
+    };
+    let act = async |frozen: &Frozen| {
+        announce(frozen);
+        let shown = show(json, &Event::Frozen(frozen), || frozen.to_string());
+        match (shown, args.until_stdin_closes) {
+            (Err(error), _) => Err(error),
+            (Ok(()), true) => input_ends().await,
+            (Ok(()), false) => std::future::pending().await,
+        }
+    };
+    let thawed = freeze::run(job, act, Some(Ok(())), stop).await.map_err(Box::new)?;
+    tell_thawed(&thawed, json)?;
+    thawed.end
+}
+
+/// Reads on a thread of its own, which the runtime doesn't wait for at its end.
+async fn input_ends() -> Result<(), Error> {
+    let (ended, end) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let read = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        // Nobody waits for it any more where the freeze has ended first.
+        ended.send(read).ok();
+    });
+    match end.await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(Error::Input(error)),
+        Err(_) => Err(Error::Input(std::io::ErrorKind::BrokenPipe.into())),
+    }
+}
+
+pub(super) async fn run(args: RunArgs) -> Exit {
+    let json = args.target.output.json;
+    let run = run_id::this_run();
+    let span = tracing::error_span!("run", snapshot_target = %args.target.target, %run);
+    let story = async {
+        let done = hold_around(&args, &run).await;
+        done.map_or_else(|error| tell(json, &error), |()| Exit::Ok)
+    };
+    story.instrument(span).await
+}
+
+async fn hold_around(args: &RunArgs, run: &str) -> Result<(), Error> {
+    let mut stop = Stop::catch().map_err(Error::Runtime)?;
+    let settings = settings(&args.target)?;
+    let job = Job {
+        target: &args.target.target,
+        settings: &settings,
+        run,
+        run_dir: &args.run.dir,
+        once: false,
+    };
+    let done = freeze::around(job, &args.command, announce, &mut stop).await;
+    let thawed = done.map_err(Box::new)?;
+    log::thawed(&thawed);
+    match args.target.output.json {
+        true => show_thawed(&thawed, true),
+        // The command's own output is what the caller is after.
+        false => Ok(()),
+    }
+}
+
+fn settings(args: &TargetArgs) -> Result<Settings, Error> {
+    Ok(config::load(&args.config.dir, &args.target)?.for_freeze())
+}
+
+/// Whoever waits for the lock is told first; the journal, which may be slow, last.
+fn announce(frozen: &Frozen) {
+    ready(&frozen.to_string());
+    log::frozen(frozen);
+}
+
+fn tell_thawed<T>(thawed: &Thawed<T>, json: bool) -> Result<(), Error> {
+    log::thawed(thawed);
+    show_thawed(thawed, json)
+}
+
+fn show_thawed<T>(thawed: &Thawed<T>, json: bool) -> Result<(), Error> {
+    let (target, held_ms) = (thawed.frozen.target.as_str(), milliseconds(thawed.held));
+    show(json, &Event::Thawed { target, held_ms }, || {
+        format!("{target} is thawed; the lock was held all the while, for {held_ms} ms")
+    })
+}
+
+pub(super) fn frozen(args: &FrozenArgs) -> Result<Exit, Error> {
+    let not_frozen = |why| {
+        let target = args.target.to_string();
+        Err(Error::NotFrozen { target, why })
+    };
+    match freeze::look(&args.run.dir, &args.target)? {
+        Seen::Frozen(told) => {
+            show(args.output.json, &told, || told.to_string())?;
+            Ok(Exit::Ok)
+        }
+        Seen::OnItsWay => not_frozen(" yet; a freeze is on its way to the lock"),
+        Seen::Nothing => not_frozen(""),
+    }
+}
+
+impl Error {
+    /// Whether somebody asked for the end.
+    fn is_signal(&self) -> bool {
+        matches!(self, Self::Freeze(error) if matches!(**error, FreezeError::Interrupted(_)))
+    }
+}

@@ -1,0 +1,197 @@
+//! The file that says, while a target is frozen, since when and at which position. Its lock is the claim: it dies with the
+//! process, so that a file left behind by one that was killed passes for nothing.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use mariasnap_dbus::TargetName;
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
+
+use super::Frozen;
+
+/// More is none of our files.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Why the file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// Somebody freezes this target.
+    #[error("another freeze of this target is under way: {path} is locked; nothing was locked", path = .0.display())]
+    Busy(PathBuf),
+    /// `--once`, and there was a freeze before.
+    #[error(
+        "a freeze before this one left {path} behind, so it was killed and its lock is lost; with --once none is taken \
+         again", path = .0.display()
+    )]
+    Left(PathBuf),
+    /// It can't be read or written.
+    #[error("can't use {path}, which tells what is frozen: {source}; see --run-dir", path = .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Ours until dropped; then the file is removed.
+#[derive(Debug)]
+pub(super) struct Claim {
+    file: File,
+    path: PathBuf,
+}
+
+fn path_of(run_dir: &Path, target: &TargetName) -> PathBuf {
+    run_dir.join(format!("{target}.freeze.json"))
+}
+
+impl Claim {
+    /// Claims the target for this process; with `once`, only where no claim was left behind. Until [`Self::tell`], the file
+    /// is empty.
+    pub(super) fn make(run_dir: &Path, target: &TargetName, once: bool) -> Result<Self, ClaimError> {
+        let path = path_of(run_dir, target);
+        let failed = |source| ClaimError::Io {
+            path: path.clone(),
+            source,
+        };
+        loop {
+            let is_left = path.symlink_metadata().is_ok();
+            // A link could lead whoever is root to somebody else's file.
+            let flags = OFlags::NOFOLLOW.bits().cast_signed();
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o644)
+                .custom_flags(flags)
+                .open(&path)
+                .map_err(failed)?;
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Err(ClaimError::Busy(path)),
+                Err(error) => return Err(failed(error.into())),
+            }
+            if once && is_left {
+                return Err(ClaimError::Left(path));
+            }
+            // Its last owner may have removed it between the opening and the locking.
+            let ours = file.metadata().map_err(failed)?.ino();
+            match path.symlink_metadata() {
+                Ok(there) if there.ino() == ours => {
+                    file.set_len(0).map_err(failed)?;
+                    return Ok(Self { file, path });
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+
+    /// Tells what is frozen.
+    pub(super) fn tell(&mut self, frozen: &Frozen) -> Result<(), ClaimError> {
+        let text = serde_json::to_vec(frozen).map_err(io::Error::from);
+        let written = text.and_then(|text| self.file.rewind().and_then(|()| self.file.write_all(&text)));
+        written.map_err(|source| ClaimError::Io {
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Emptied first: whoever has it open must not take it for a freeze.
+        let gone = self.file.set_len(0).and_then(|()| std::fs::remove_file(&self.path));
+        if let Err(error) = gone {
+            tracing::warn!(%error, "can't remove {}", self.path.display());
+        }
+    }
+}
+
+/// What [`look`] saw.
+#[derive(Debug, PartialEq)]
+pub enum Seen {
+    /// Frozen now; what the file tells.
+    Frozen(serde_json::Value),
+    /// A freeze is on its way to the lock.
+    OnItsWay,
+    /// Nobody freezes it.
+    Nothing,
+}
+
+/// Whether a target is frozen right now.
+pub fn look(run_dir: &Path, target: &TargetName) -> Result<Seen, ClaimError> {
+    let path = path_of(run_dir, target);
+    let failed = |source| ClaimError::Io {
+        path: path.clone(),
+        source,
+    };
+    // The unit's file belongs to an unprivileged user, who must not be able to hold the reader up.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Seen::Nothing),
+        Err(error) => return Err(failed(error)),
+    };
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(failed(io::Error::other("it isn't a regular file")));
+    }
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => return Ok(Seen::Nothing),
+        Err(Errno::WOULDBLOCK) => {}
+        Err(error) => return Err(failed(error.into())),
+    }
+    let mut text = String::new();
+    file.take(MOST_BYTES).read_to_string(&mut text).map_err(failed)?;
+    match text.is_empty() {
+        true => Ok(Seen::OnItsWay),
+        false => serde_json::from_str(&text)
+            .map(Seen::Frozen)
+            .map_err(|error| failed(error.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_frozen_once_and_only_as_long_as_its_owner_lives() {
+        let (dir, target) = (tempfile::tempdir().unwrap(), TargetName::parse("main").unwrap());
+        let look = || look(dir.path(), &target).unwrap();
+        assert_eq!(look(), Seen::Nothing);
+        let mut claim = Claim::make(dir.path(), &target, false).unwrap();
+        assert_eq!(look(), Seen::OnItsWay);
+        assert!(matches!(Claim::make(dir.path(), &target, false), Err(ClaimError::Busy(_))));
+        claim.tell(&Frozen::example()).unwrap();
+        assert_eq!(look(), Seen::Frozen(serde_json::to_value(Frozen::example()).unwrap()));
+
+        // As if killed: the file stays, its lock doesn't.
+        let path = path_of(dir.path(), &target);
+        let text = std::fs::read(&path).unwrap();
+        drop(claim);
+        assert!(!path.exists());
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(look(), Seen::Nothing);
+        assert!(matches!(Claim::make(dir.path(), &target, true), Err(ClaimError::Left(_))));
+        assert_eq!(look(), Seen::Nothing);
+        let again = Claim::make(dir.path(), &target, false).unwrap();
+        assert_eq!(look(), Seen::OnItsWay);
+        drop(again);
+    }
+
+    #[test]
+    fn a_link_in_its_place_is_refused() {
+        let (dir, target) = (tempfile::tempdir().unwrap(), TargetName::parse("main").unwrap());
+        let victim = dir.path().join("victim");
+        std::fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, path_of(dir.path(), &target)).unwrap();
+        assert!(matches!(Claim::make(dir.path(), &target, false), Err(ClaimError::Io { .. })));
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    }
+}

@@ -1,0 +1,126 @@
+//! The database held still while somebody else copies it: the same lock, bounds and proof as for a snapshot.
+
+mod claim;
+mod command;
+mod error;
+mod frozen;
+mod hold;
+
+use std::path::Path;
+use std::time::Duration;
+
+use mariasnap_dbus::TargetName;
+
+pub use claim::{ClaimError, Seen, look};
+pub use command::around;
+pub use error::{FreezeError, Lapse};
+pub use frozen::Frozen;
+
+use crate::config::Settings;
+use crate::database::{SILENCE_MARGIN, ServerBounds};
+use crate::interrupt::Stop;
+use crate::lock;
+use crate::logging::step;
+use crate::ready::Lockable;
+use claim::Claim;
+use hold::hold;
+
+/// Where it is told what is frozen, unless `--run-dir` says otherwise.
+pub const DEFAULT_RUN_DIR: &str = "/run/mariasnap";
+
+/// One freeze of one target.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The target.
+    pub target: &'a TargetName,
+    /// Its configuration, as [`Settings::for_freeze`] makes it.
+    pub settings: &'a Settings,
+    /// The run's id.
+    pub run: &'a str,
+    /// Where it is told, while it lasts, what is frozen.
+    pub run_dir: &'a Path,
+    /// Whether a freeze that was killed before keeps this one from locking.
+    pub once: bool,
+}
+
+/// A freeze that is over, the lock proven to have been held all the while.
+#[derive(Debug)]
+pub struct Thawed<T> {
+    /// What was frozen.
+    pub frozen: Frozen,
+    /// For how long commits stood still.
+    pub held: Duration,
+    /// What ended it.
+    pub end: T,
+}
+
+/// Holds the database still from before `act` begins until after it ends, or fails: `act` isn't begun without the lock,
+/// and is dropped as soon as the lock isn't held any more. With `on_signal`, a signal ends the freeze as `act` would.
+///
+/// The lock is given back whatever happens, at the latest when `freeze.max_hold` is over.
+pub async fn run<T>(
+    job: Job<'_>,
+    act: impl AsyncFnOnce(&Frozen) -> T,
+    on_signal: Option<T>,
+    stop: &mut Stop,
+) -> Result<Thawed<T>, FreezeError> {
+    let mut claim = Claim::make(job.run_dir, job.target, job.once)?;
+    let getting_ready = async {
+        let mut lockable = Lockable::make(job.settings, patience(job.settings)).await?;
+        let frozen = Frozen::before_the_lock(&job, &mut lockable);
+        let (session, plan) = lockable.plan(job.settings).await?;
+        Ok::<_, FreezeError>((frozen, session, plan))
+    };
+    let ready = stop.unless(None, getting_ready).await;
+    let (mut frozen, session, plan) = ready.map_err(FreezeError::Interrupted)??;
+
+    step("locking the database");
+    let mut held = lock::acquire(session, plan, async || Ok(()), stop).await?;
+    if let Err(lapse) = frozen.fill(&mut held).await {
+        return Err(lapsed(held.release().await.0.held, lapse));
+    }
+    let told = claim.tell(&frozen);
+    let ended = match told {
+        Ok(()) => hold(&mut held, stop, act(&frozen)).await,
+        Err(error) => {
+            held.release().await;
+            return Err(error.into());
+        }
+    };
+    let ended = match (ended, on_signal) {
+        (Err(Lapse::Interrupted(interrupt)), Some(end)) if interrupt.is_signal() => Ok(end),
+        (ended, _) => ended,
+    };
+
+    // Unlocked before anything is said of it.
+    let (hold, end) = match ended {
+        Ok(end) => {
+            let (hold, proven) = held.prove_and_release(stop).await;
+            let held = hold.held;
+            (hold, proven.map(|_| end).map_err(|doubt| FreezeError::Unproven { held, doubt }))
+        }
+        Err(lapse) => {
+            let (hold, _) = held.release().await;
+            let held = hold.held;
+            (hold, Err(lapsed(held, lapse)))
+        }
+    };
+    drop(claim);
+    Ok(Thawed {
+        frozen,
+        held: hold.held,
+        end: end?,
+    })
+}
+
+/// Between two looks for a quiet moment.
+fn patience(settings: &Settings) -> ServerBounds {
+    ServerBounds {
+        lock_wait: settings.lock.max_wait,
+        silence: SILENCE_MARGIN,
+    }
+}
+
+fn lapsed(held: Duration, lapse: Lapse) -> FreezeError {
+    FreezeError::Lapsed { held, lapse }
+}

@@ -1,0 +1,111 @@
+//! mariasnap-freeze@TARGET.service, by way of systemctl.
+
+use std::collections::BTreeMap;
+use std::process::{Output, Stdio};
+
+use mariasnap_dbus::TargetName;
+use tokio::process::Command;
+
+use super::HookError;
+
+/// Not looked for along PATH, which is the caller's.
+const SYSTEMCTL: &str = "/usr/bin/systemctl";
+
+/// The unit that freezes one target.
+#[derive(Debug, Clone)]
+pub(super) struct Unit {
+    name: String,
+}
+
+/// What systemd says of it.
+#[derive(Debug)]
+pub(super) struct State {
+    properties: BTreeMap<String, String>,
+}
+
+impl Unit {
+    pub(super) fn of(target: &TargetName) -> Self {
+        Self {
+            name: format!("mariasnap-freeze@{target}.service"),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Starts it, which ends when the lock is held, or isn't to be had. Dropped, it leaves the start under way.
+    pub(super) async fn start(&self) -> Result<Output, HookError> {
+        systemctl(&["--no-ask-password", "start", "--", &self.name]).await
+    }
+
+    /// Stops it, which ends when the lock is given back.
+    pub(super) async fn stop(&self) -> Result<Output, HookError> {
+        systemctl(&["--no-ask-password", "stop", "--", &self.name]).await
+    }
+
+    pub(super) async fn state(&self) -> Result<State, HookError> {
+        const SHOW: &str = "--property=ActiveState,Result,InvocationID,ExecMainStatus,StatusText";
+        let shown = systemctl(&["show", SHOW, "--", &self.name]).await?;
+        let text = String::from_utf8_lossy(&shown.stdout);
+        let pairs = text.lines().filter_map(|line| line.split_once('='));
+        Ok(State {
+            properties: pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        })
+    }
+}
+
+impl State {
+    fn get(&self, key: &str) -> &str {
+        self.properties.get(key).map_or("", String::as_str)
+    }
+
+    /// Whether it holds the lock.
+    pub(super) fn is_active(&self) -> bool {
+        self.get("ActiveState") == "active"
+    }
+
+    /// Whether it does nothing at all; with a failure before, or without.
+    pub(super) fn is_at_rest(&self) -> bool {
+        matches!(self.get("ActiveState"), "inactive" | "failed")
+    }
+
+    /// Whether it came to its end as it should.
+    pub(super) fn ended_well(&self) -> bool {
+        self.get("ActiveState") == "inactive" && self.get("Result") == "success"
+    }
+
+    /// Which start of the unit this is.
+    pub(super) fn invocation(&self) -> &str {
+        self.get("InvocationID")
+    }
+
+    /// What its process said last.
+    pub(super) fn status(&self) -> &str {
+        self.get("StatusText")
+    }
+
+    /// With what its process ended.
+    pub(super) fn exit_status(&self) -> u8 {
+        self.get("ExecMainStatus").parse().unwrap_or(0)
+    }
+
+    /// For people.
+    pub(super) fn describe(&self) -> String {
+        let (active, result, code) = (self.get("ActiveState"), self.get("Result"), self.get("ExecMainStatus"));
+        format!("{active}, {result}, exit status {code}; last: {}", self.status())
+    }
+}
+
+async fn systemctl(arguments: &[&str]) -> Result<Output, HookError> {
+    let mut command = Command::new(SYSTEMCTL);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .env("LC_ALL", "C")
+        .kill_on_drop(true);
+    command.output().await.map_err(|source| HookError::Systemctl {
+        command: format!("{SYSTEMCTL} {}", arguments.join(" ")),
+        source,
+    })
+}
