@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
 
 use crate::build::outside_cargo;
 use crate::fake_helper::FakeHelper;
@@ -75,6 +76,23 @@ impl Running {
         assert!(done.success());
     }
 
+    /// The next line of its standard output.
+    pub async fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        let stdout = self.0.stdout.as_mut().expect("piped");
+        loop {
+            match stdout.read_u8().await {
+                Ok(b'\n') | Err(_) => return String::from_utf8(line).unwrap(),
+                Ok(byte) => line.push(byte),
+            }
+        }
+    }
+
+    /// Ends its standard input.
+    pub fn close_input(&mut self) {
+        drop(self.0.stdin.take());
+    }
+
     /// Waits for its end.
     pub async fn end(self) -> Ended {
         let output = self.0.wait_with_output().await.unwrap();
@@ -84,6 +102,12 @@ impl Running {
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
+}
+
+/// What stands before `--`, and the rest with it.
+fn split<'a, 'b>(arguments: &'b [&'a str]) -> (&'b [&'a str], &'b [&'a str]) {
+    let end = arguments.iter().position(|argument| *argument == "--");
+    arguments.split_at(end.unwrap_or(arguments.len()))
 }
 
 impl World {
@@ -121,19 +145,29 @@ impl World {
         .unwrap();
     }
 
+    /// Where freezes tell of themselves.
+    pub fn run_dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Starts the binary with these arguments and this addition to its environment.
     pub fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Running {
         let mut command = tokio::process::Command::new(binary());
-        command.args(arguments);
         // The only commands that read a target's file.
-        if let Some(&("snapshot" | "list" | "destroy" | "check")) = arguments.first() {
+        let (command_line, command_under_lock) = split(arguments);
+        command.args(command_line);
+        if let Some(&("snapshot" | "list" | "destroy" | "check" | "freeze" | "run" | "hook")) = arguments.first() {
             command.arg("--config-dir").arg(self.dir.path());
         }
+        if let Some(&("freeze" | "run" | "frozen")) = arguments.first() {
+            command.arg("--run-dir").arg(self.run_dir());
+        }
+        command.args(command_under_lock);
         let child = command
             .env_remove("JOURNAL_STREAM")
             .env_remove("INVOCATION_ID")
             .envs(environment.iter().copied())
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)

@@ -28,7 +28,7 @@ pub struct FreezeSettings {
 pub enum HookName {
     /// open-vm-tools: /etc/vmware-tools/backupScripts.d, and the older pre-freeze-script and post-thaw-script.
     Vmware,
-    /// Veeam's pre-freeze and post-thaw scripts, and the pre-job and post-job scripts of its agent.
+    /// Veeam's pre-freeze and post-thaw scripts.
     Veeam,
     /// qemu-guest-agent's fsfreeze-hook.d: KVM, Proxmox, libvirt.
     QemuGa,

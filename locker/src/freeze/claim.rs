@@ -15,6 +15,8 @@ use super::Frozen;
 /// More is none of our files.
 const MOST_BYTES: u64 = 1 << 20;
 
+const LINK: &str = "it is a link, as mariasnap-freeze@.service makes one to a file of its own; stop that first";
+
 /// Why the file can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
@@ -69,7 +71,10 @@ impl Claim {
                 .mode(0o644)
                 .custom_flags(flags)
                 .open(&path)
-                .map_err(failed)?;
+                .map_err(|error| match Errno::from_io_error(&error) {
+                    Some(Errno::LOOP) => failed(io::Error::other(LINK)),
+                    _ => failed(error),
+                })?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => return Err(ClaimError::Busy(path)),
@@ -167,7 +172,10 @@ mod tests {
         assert_eq!(look(), Seen::Nothing);
         let mut claim = Claim::make(dir.path(), &target, false).unwrap();
         assert_eq!(look(), Seen::OnItsWay);
-        assert!(matches!(Claim::make(dir.path(), &target, false), Err(ClaimError::Busy(_))));
+        assert!(matches!(
+            Claim::make(dir.path(), &target, false),
+            Err(ClaimError::Busy(_))
+        ));
         claim.tell(&Frozen::example()).unwrap();
         assert_eq!(look(), Seen::Frozen(serde_json::to_value(Frozen::example()).unwrap()));
 
@@ -178,7 +186,10 @@ mod tests {
         assert!(!path.exists());
         std::fs::write(&path, text).unwrap();
         assert_eq!(look(), Seen::Nothing);
-        assert!(matches!(Claim::make(dir.path(), &target, true), Err(ClaimError::Left(_))));
+        assert!(matches!(
+            Claim::make(dir.path(), &target, true),
+            Err(ClaimError::Left(_))
+        ));
         assert_eq!(look(), Seen::Nothing);
         let again = Claim::make(dir.path(), &target, false).unwrap();
         assert_eq!(look(), Seen::OnItsWay);
@@ -191,7 +202,10 @@ mod tests {
         let victim = dir.path().join("victim");
         std::fs::write(&victim, "precious").unwrap();
         std::os::unix::fs::symlink(&victim, path_of(dir.path(), &target)).unwrap();
-        assert!(matches!(Claim::make(dir.path(), &target, false), Err(ClaimError::Io { .. })));
+        assert!(matches!(
+            Claim::make(dir.path(), &target, false),
+            Err(ClaimError::Io { .. })
+        ));
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
     }
 }

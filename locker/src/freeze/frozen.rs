@@ -93,7 +93,10 @@ impl Frozen {
             ("MARIASNAP_SERVER_VERSION", self.server_version.clone()),
             ("MARIASNAP_SERVER_UUID", text(&self.server_uuid)),
             ("MARIASNAP_BINLOG_FILE", text(&position.binlog_file)),
-            ("MARIASNAP_BINLOG_POSITION", text(&position.binlog_position.map(|offset| offset.to_string()))),
+            (
+                "MARIASNAP_BINLOG_POSITION",
+                text(&position.binlog_position.map(|offset| offset.to_string())),
+            ),
             ("MARIASNAP_GTID", text(&position.gtid)),
             ("MARIASNAP_GTID_CURRENT", text(&position.gtid_current)),
             ("MARIASNAP_GTID_SLAVE", text(&position.gtid_slave)),
@@ -126,7 +129,11 @@ fn second(moment: Timestamp) -> String {
 impl fmt::Display for Frozen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let position = &self.position;
-        write!(f, "{} is frozen since {}, until {} at the latest; lock {}", self.target, self.since, self.until, self.lock)?;
+        write!(
+            f,
+            "{} is frozen since {}, until {} at the latest; lock {}",
+            self.target, self.since, self.until, self.lock
+        )?;
         if let (Some(file), Some(offset)) = (&position.binlog_file, position.binlog_position) {
             write!(f, "; binlog {file}:{offset}")?;
         }

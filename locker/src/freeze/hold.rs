@@ -27,8 +27,20 @@ pub(super) async fn hold<T>(held: &mut Held, stop: &mut Stop, act: impl Future<O
             return Ok(end);
         }
         // Not to be broken off by a signal: a statement without its answer would cost the proof.
-        deadline.bound(held.keep()).await??;
+        deadline.bound(alive_during(held.keep())).await??;
+    }
+}
+
+/// The server may stand still; whoever watches over this process is to know that it doesn't.
+async fn alive_during<T>(work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
         alive();
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = tokio::time::sleep(PULSE) => {}
+        }
     }
 }
 

@@ -97,7 +97,12 @@ pub async fn run<T>(
         Ok(end) => {
             let (hold, proven) = held.prove_and_release(stop).await;
             let held = hold.held;
-            (hold, proven.map(|_| end).map_err(|doubt| FreezeError::Unproven { held, doubt }))
+            (
+                hold,
+                proven
+                    .map(|_| end)
+                    .map_err(|doubt| FreezeError::Unproven { held, doubt }),
+            )
         }
         Err(lapse) => {
             let (hold, _) = held.release().await;

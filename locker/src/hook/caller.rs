@@ -28,7 +28,8 @@ impl Phase {
 }
 
 /// open-vm-tools, services/plugins/vmbackup/scriptOps.c: `freeze`, `freezeFail`, `thaw`. qemu, qga/commands-posix.c:
-/// `freeze`, `thaw`. Veeam passes nothing; its words are those of the scripts' names.
+/// `freeze`, `thaw`. Veeam passes nothing; its words are those of the scripts' names. Not its pre-job script: a job goes on
+/// whatever that says.
 fn words(name: HookName) -> &'static [(&'static str, Phase)] {
     match name {
         HookName::Vmware => &[
@@ -36,12 +37,7 @@ fn words(name: HookName) -> &'static [(&'static str, Phase)] {
             ("freezeFail", Phase::Abort),
             ("thaw", Phase::Thaw),
         ],
-        HookName::Veeam => &[
-            ("pre-freeze", Phase::Freeze),
-            ("post-thaw", Phase::Thaw),
-            ("pre-job", Phase::Freeze),
-            ("post-job", Phase::Thaw),
-        ],
+        HookName::Veeam => &[("pre-freeze", Phase::Freeze), ("post-thaw", Phase::Thaw)],
         HookName::QemuGa => &[("freeze", Phase::Freeze), ("thaw", Phase::Thaw)],
         HookName::Generic => &[("pre", Phase::Freeze), ("post", Phase::Thaw)],
     }
@@ -65,16 +61,20 @@ mod tests {
     fn each_caller_has_its_own_words() {
         assert_eq!(Phase::of(HookName::Vmware, "freezeFail").unwrap(), Phase::Abort);
         assert_eq!(Phase::of(HookName::QemuGa, "freeze").unwrap(), Phase::Freeze);
-        assert_eq!(Phase::of(HookName::Veeam, "post-job").unwrap(), Phase::Thaw);
+        assert_eq!(Phase::of(HookName::Veeam, "post-thaw").unwrap(), Phase::Thaw);
         assert_eq!(Phase::of(HookName::Generic, "post").unwrap(), Phase::Thaw);
         for (name, word) in [
             (HookName::QemuGa, "freezeFail"),
             (HookName::Generic, "freeze"),
             (HookName::Vmware, "Freeze"),
             (HookName::Vmware, ""),
+            (HookName::Veeam, "pre-job"),
         ] {
             let error = Phase::of(name, word).unwrap_err().to_string();
-            assert!(error.contains(name.as_str()) && error.contains(&format!("{word:?}")), "{error}");
+            assert!(
+                error.contains(name.as_str()) && error.contains(&format!("{word:?}")),
+                "{error}"
+            );
         }
     }
 

@@ -77,7 +77,10 @@ fn targets(call: &Call) -> Result<Vec<TargetName>, ConfigError> {
     }
     let mut asked = Vec::new();
     for target in config::targets(&call.config_dir)? {
-        if config::load_freeze(&call.config_dir, &target)?.hooks.contains(&call.name) {
+        if config::load_freeze(&call.config_dir, &target)?
+            .hooks
+            .contains(&call.name)
+        {
             asked.push(target);
         }
     }
@@ -86,7 +89,10 @@ fn targets(call: &Call) -> Result<Vec<TargetName>, ConfigError> {
 
 /// A hook lies where its caller looks for it, asked for or not.
 fn nothing_asked(name: HookName) {
-    tracing::warn!("no target names {:?} in freeze.hooks, so nothing is frozen", name.as_str());
+    tracing::warn!(
+        "no target names {:?} in freeze.hooks, so nothing is frozen",
+        name.as_str()
+    );
 }
 
 /// A thaw has nothing to end. Where something should have been frozen, that is a failure.

@@ -102,7 +102,10 @@ impl Records {
 
     /// Writes it down in one step, so that whoever reads sees all of it.
     pub(super) fn write(&self, record: &Record) -> Result<(), HookError> {
-        let (path, draft) = (self.path(&record.target), self.dir.join(format!(".{}.new", record.target)));
+        let (path, draft) = (
+            self.path(&record.target),
+            self.dir.join(format!(".{}.new", record.target)),
+        );
         let written = serde_json::to_vec(record)
             .map_err(io::Error::from)
             .and_then(|text| File::create(&draft)?.write_all(&text))
@@ -145,7 +148,10 @@ mod tests {
         let _held = records.lock().unwrap();
         assert!(matches!(records.lock(), Err(HookError::AnotherAtWork)));
         assert_eq!(records.of(HookName::Vmware, &[]).unwrap(), std::slice::from_ref(&one));
-        assert_eq!(records.of(HookName::Vmware, std::slice::from_ref(&two.target)).unwrap(), []);
+        assert_eq!(
+            records.of(HookName::Vmware, std::slice::from_ref(&two.target)).unwrap(),
+            []
+        );
         assert_eq!(records.read(&two.target).unwrap(), Some(two));
         assert_eq!(records.of(HookName::QemuGa, &[]).unwrap(), []);
     }
@@ -167,6 +173,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let records = Records::open_at(dir.path()).unwrap();
         std::fs::write(dir.path().join("one.json"), "{}").unwrap();
-        assert!(matches!(records.of(HookName::Vmware, &[]), Err(HookError::Record { .. })));
+        assert!(matches!(
+            records.of(HookName::Vmware, &[]),
+            Err(HookError::Record { .. })
+        ));
     }
 }

@@ -1,11 +1,13 @@
 //! The real machine, as the tests see it: a shell in it, and the product installed there.
 
+mod agent;
 mod world;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+pub use agent::Agent;
 pub use world::{SNAPSHOT_UNIT, World};
 
 /// The tree that is under test.
@@ -69,6 +71,13 @@ impl Vm {
             assert!(status.success(), "tests/vm/vm up failed");
         }
         Self
+    }
+
+    /// Where QEMU has the machine's disks, and the sockets to it.
+    pub fn run_directory(self) -> PathBuf {
+        let output = Self::tool().arg("agent").output().expect("tests/vm/vm runs");
+        let socket = PathBuf::from(Ran::of(output).stdout.trim());
+        socket.parent().expect("a socket in a directory").to_owned()
     }
 
     /// Runs a shell script in the machine as root; it stops at the first command that fails.

@@ -7,7 +7,7 @@ set -uo pipefail
 helper=mariasnap-zfs-helper.service
 masked=$(find /etc/systemd/system /run/systemd/system -maxdepth 1 -name polkit.service -type l)
 systemctl kill --signal=KILL $helper 2>/dev/null
-systemctl stop ledger.service mariasnap@main.service mariasnap@other.service $helper mariasnap-zfs-helper.socket 2>/dev/null
+systemctl stop ledger.service mariasnap-freeze@main.service mariasnap-freeze@other.service mariasnap@main.service mariasnap@other.service $helper mariasnap-zfs-helper.socket 2>/dev/null
 if [[ -d /root/etc-mariasnap ]]; then
     # Emptied first: what a scenario added must go as well.
     rm -rf /etc/mariasnap/* /etc/polkit-1/rules.d/*
@@ -17,6 +17,7 @@ else
     cp -a /etc/mariasnap /root/etc-mariasnap
     cp -a /etc/polkit-1/rules.d /root/rules.d
 fi
+rm -f /run/mariasnap/hooks/*.json
 added=$(find /run/systemd/system -maxdepth 1 -name 'mariasnap*.d')
 if [[ -n $masked$added ]]; then
     rm -rf ${masked:+"$masked"} /run/systemd/system/mariasnap*.d

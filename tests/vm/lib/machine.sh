@@ -44,7 +44,11 @@ start() {
     local dir=$1 accel options
     accel=$(accelerator "$dir")
     mapfile -t options < <(accelerator_options "$accel")
-    truncate -s 6G "$run/pool0.raw"
+    if [[ -n ${MARIASNAP_VM_POOL0:-} ]]; then
+        cp --sparse=always "$MARIASNAP_VM_POOL0" "$run/pool0.raw"
+    else
+        truncate -s 6G "$run/pool0.raw"
+    fi
     truncate -s 2G "$run/pool1.raw"
     say "booting ($accel), console: $console_log"
     # snapshot=on puts the root disk's writes into an unlinked file in TMPDIR.
@@ -60,6 +64,8 @@ start() {
         -device virtio-blk-pci,drive=pool0,serial=pool0 \
         -drive "if=none,id=pool1,file=$run/pool1.raw,format=raw,cache=unsafe,discard=unmap" \
         -device virtio-blk-pci,drive=pool1,serial=pool1 \
+        -device virtio-serial-pci -chardev "socket,id=agent,path=$run/agent,server=on,wait=off" \
+        -device virtserialport,chardev=agent,name=org.qemu.guest_agent.0 \
         -netdev user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:22 \
         -device virtio-net-pci,netdev=net,romfile= {boot_lock}>&- ||
         die "qemu-system-x86_64 did not start, see above"

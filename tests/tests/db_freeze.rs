@@ -1,0 +1,303 @@
+//! Held still for others: `freeze`, `run` and `frozen` against a real server. No freeze without the lock, none that
+//! outlasts it unnoticed.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::{Duration, Instant};
+
+use mariasnap_tests::locker::{Running, World};
+use mysql_async::prelude::Queryable;
+use serde_json::Value;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Longer than any of these tests needs.
+const LONG: &str = "[freeze]\nmax_hold = \"30s\"\n";
+
+const SHORT: &str = "[freeze]\nmax_hold = \"2s\"\n";
+
+/// Starts to freeze and waits for the word that it is.
+async fn freeze(world: &World, arguments: &[&str]) -> (Running, Value) {
+    let mut run = world.start(&[&["freeze", "main", "--json"], arguments].concat(), &[]);
+    let line = run.line().await;
+    match serde_json::from_str(&line) {
+        Ok(told) => (run, told),
+        Err(_) => panic!("{line:?}, then {:?}", run.end().await),
+    }
+}
+
+async fn is_frozen(world: &World) -> bool {
+    match world.run(&["frozen", "main"]).await.code {
+        0 => true,
+        15 => false,
+        other => panic!("frozen ends with {other}"),
+    }
+}
+
+#[tokio::test]
+async fn writes_stand_still_from_the_word_to_the_signal() {
+    let world = World::new(LONG, &[]).await;
+    let writer = world.server.write().await;
+    writer.next_commit(SECOND).await;
+    assert!(!is_frozen(&world).await);
+    let (run, told) = freeze(&world, &[]).await;
+    writer.assert_still().await;
+    assert_eq!((&told["event"], &told["lock"]), (&"frozen".into(), &"exact".into()));
+    let (file, offset, gtid) = world.server.position().await;
+    let position = &told["position"];
+    assert_eq!(
+        (
+            &position["binlog_file"],
+            &position["binlog_position"],
+            &position["gtid"]
+        ),
+        (&file.into(), &offset.into(), &gtid.into())
+    );
+    assert!(is_frozen(&world).await);
+    let mut file: Value =
+        serde_json::from_slice(&std::fs::read(world.run_dir().join("main.freeze.json")).unwrap()).unwrap();
+    file["event"] = "frozen".into();
+    assert_eq!(file, told);
+    // Longer than the connection may be silent.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    writer.assert_still().await;
+
+    run.signal("TERM");
+    let ended = run.end().await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let thawed = ended.json();
+    assert_eq!(thawed["event"], "thawed");
+    assert!(thawed["held_ms"].as_u64().unwrap() >= 3000, "{thawed}");
+    writer.next_commit(SECOND).await;
+    assert!(!is_frozen(&world).await);
+    assert!(!world.run_dir().join("main.freeze.json").exists());
+}
+
+#[tokio::test]
+async fn the_end_of_standard_input_thaws_where_that_is_asked_for() {
+    let world = World::new(LONG, &[]).await;
+    let writer = world.server.write().await;
+    let (mut run, _) = freeze(&world, &["--until-stdin-closes"]).await;
+    writer.assert_still().await;
+    run.close_input();
+    assert_eq!(run.end().await.code, 0);
+    writer.next_commit(SECOND).await;
+
+    let (mut run, _) = freeze(&world, &[]).await;
+    run.close_input();
+    writer.assert_still().await;
+    run.signal("INT");
+    assert_eq!(run.end().await.code, 0);
+}
+
+#[tokio::test]
+async fn a_hold_that_is_over_is_a_failure_and_no_hold() {
+    let world = World::new(SHORT, &[]).await;
+    let writer = world.server.write().await;
+    let start = Instant::now();
+    let (run, _) = freeze(&world, &[]).await;
+    writer.assert_still().await;
+    let ended = run.end().await;
+    assert!(start.elapsed() < 4 * SECOND, "{:?}", start.elapsed());
+    assert_eq!(ended.code, 6, "{ended:?}");
+    assert!(ended.stderr.contains("freeze.max_hold (2s) is over"), "{ended:?}");
+    assert_eq!(ended.json()["error"]["kind"], "lock-lost");
+    writer.next_commit(SECOND).await;
+    assert!(!is_frozen(&world).await);
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_noticed_within_two_seconds() {
+    let world = World::new(LONG, &[]).await;
+    let (run, _) = freeze(&world, &[]).await;
+    let start = Instant::now();
+    let lock = world.server.connections_of("snap").await;
+    world.server.run(&format!("KILL {}", lock[0])).await;
+    let ended = run.end().await;
+    assert!(start.elapsed() < 2 * SECOND, "{:?}", start.elapsed());
+    assert_eq!(ended.code, 6, "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_connection_lost_just_before_the_thaw_is_told_by_the_thaw() {
+    let world = World::new(LONG, &[]).await;
+    let (run, _) = freeze(&world, &[]).await;
+    // It can't notice by itself any more.
+    run.signal("STOP");
+    let lock = world.server.connections_of("snap").await;
+    world.server.run(&format!("KILL {}", lock[0])).await;
+    run.signal("TERM");
+    run.signal("CONT");
+    let ended = run.end().await;
+    assert_eq!(ended.code, 6, "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_process_that_stands_still_holds_no_longer_than_max_hold_and_a_second() {
+    let world = World::new(SHORT, &[]).await;
+    let writer = world.server.write().await;
+    let (run, _) = freeze(&world, &[]).await;
+    let start = Instant::now();
+    run.signal("STOP");
+    writer.next_commit(6 * SECOND).await;
+    assert!(start.elapsed() < 4 * SECOND, "{:?}", start.elapsed());
+    run.signal("CONT");
+    let ended = run.end().await;
+    assert_eq!(ended.code, 6, "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_process_that_is_killed_leaves_no_lock_and_a_file_that_counts_for_nothing() {
+    let world = World::new(LONG, &[]).await;
+    let writer = world.server.write().await;
+    let (run, _) = freeze(&world, &[]).await;
+    run.signal("KILL");
+    run.end().await;
+    writer.next_commit(SECOND).await;
+    assert!(world.run_dir().join("main.freeze.json").exists());
+    assert!(!is_frozen(&world).await);
+
+    // Once is once, and for others it doesn't stand in the way.
+    let once = world.start(&["freeze", "main", "--json", "--once"], &[]);
+    tokio::time::sleep(SECOND).await;
+    writer.next_commit(SECOND).await;
+    once.signal("TERM");
+    let ended = once.end().await;
+    assert_eq!(ended.code, 6, "{ended:?}");
+    assert!(ended.stderr.contains("left"), "{ended:?}");
+    let (run, _) = freeze(&world, &[]).await;
+    run.signal("TERM");
+    assert_eq!(run.end().await.code, 0);
+}
+
+#[tokio::test]
+async fn once_stays_without_the_lock_and_doesnt_take_it_again() {
+    let world = World::new(SHORT, &[]).await;
+    let writer = world.server.write().await;
+    let (mut run, _) = freeze(&world, &["--once"]).await;
+    let failure: Value = serde_json::from_str(&run.line().await).unwrap();
+    assert_eq!(failure["error"]["kind"], "lock-lost");
+    writer.next_commit(SECOND).await;
+    assert!(!is_frozen(&world).await);
+    run.signal("TERM");
+    assert_eq!(run.end().await.code, 6);
+}
+
+#[tokio::test]
+async fn two_freezes_of_a_target_are_one_too_many() {
+    let world = World::new(LONG, &[]).await;
+    let (run, _) = freeze(&world, &[]).await;
+    let other = world.run(&["freeze", "main", "--json"]).await;
+    assert_eq!(other.code, 10, "{other:?}");
+    assert!(is_frozen(&world).await);
+    run.signal("TERM");
+    assert_eq!(run.end().await.code, 0);
+}
+
+#[tokio::test]
+async fn no_lock_no_freeze() {
+    let world = World::new("[lock]\nmax_wait = \"2s\"\n[quiet]\nwait = \"1s\"\n", &[]).await;
+    let mut other = world.server.connect().await;
+    other.query_drop("BACKUP STAGE START").await.unwrap();
+    let ended = world.run(&["freeze", "main", "--json"]).await;
+    assert_eq!(ended.code, 5, "{ended:?}");
+    other.query_drop("BACKUP STAGE END").await.unwrap();
+
+    let mut world = world;
+    world.server.kill();
+    let ended = world.run(&["freeze", "main", "--json"]).await;
+    assert_eq!(ended.code, 4, "{ended:?}");
+    assert!(!is_frozen(&world).await);
+}
+
+#[tokio::test]
+async fn a_lock_under_which_commits_go_on_is_refused() {
+    let world = World::new("", &[]).await;
+    for strategy in ["online", "none"] {
+        world.configure(&format!("[freeze]\nstrategy = \"{strategy}\""));
+        let ended = world.run(&["freeze", "main", "--json"]).await;
+        assert_eq!(ended.code, 3, "{ended:?}");
+        assert!(ended.stderr.contains("freeze.strategy"), "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_readers_lock_freezes_too() {
+    let world = World::new(&format!("{LONG}strategy = \"ftwrl\""), &[]).await;
+    let writer = world.server.write().await;
+    let (run, told) = freeze(&world, &[]).await;
+    assert_eq!(told["lock"], "ftwrl");
+    writer.assert_still().await;
+    run.signal("TERM");
+    assert_eq!(run.end().await.code, 0);
+    writer.next_commit(SECOND).await;
+}
+
+#[tokio::test]
+async fn a_command_runs_under_the_lock_with_the_position_in_its_environment() {
+    let world = World::new(LONG, &[]).await;
+    let writer = world.server.write().await;
+    writer.next_commit(SECOND).await;
+    let script = "printf '%s:%s %s %s' \"$MARIASNAP_BINLOG_FILE\" \"$MARIASNAP_BINLOG_POSITION\" \"$MARIASNAP_GTID\" \
+        \"$MARIASNAP_TARGET\" >position; date +%s.%N >from; sleep 1; date +%s.%N >to; echo done";
+    let script = format!("cd {} && {script}", world.run_dir().display());
+    let run = world.start(&["run", "main", "--", "sh", "-c", &script], &[]);
+    tokio::time::timeout(20 * SECOND, async {
+        while !world.run_dir().join("from").exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .unwrap();
+    writer.assert_still().await;
+    let (file, offset, gtid) = world.server.position().await;
+    let ended = run.end().await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "done\n"), "{ended:?}");
+    let position = std::fs::read_to_string(world.run_dir().join("position")).unwrap();
+    assert_eq!(position, format!("{file}:{offset} {gtid} main"));
+    writer.next_commit(SECOND).await;
+}
+
+#[tokio::test]
+async fn a_commands_failure_is_told_from_the_locks() {
+    let world = World::new(SHORT, &[]).await;
+    let writer = world.server.write().await;
+    let ended = world.run(&["run", "main", "--", "sh", "-c", "exit 3"]).await;
+    assert_eq!(ended.code, 14, "{ended:?}");
+    assert!(ended.stderr.contains("exit status: 3"), "{ended:?}");
+    let ended = world.run(&["run", "main", "--", "/no/such/program"]).await;
+    assert_eq!(ended.code, 14, "{ended:?}");
+    writer.next_commit(SECOND).await;
+
+    // The lock's end is the command's.
+    let start = Instant::now();
+    let ended = world.run(&["run", "main", "--", "sleep", "60"]).await;
+    assert!(start.elapsed() < 8 * SECOND, "{:?}", start.elapsed());
+    assert_eq!(ended.code, 6, "{ended:?}");
+    writer.next_commit(SECOND).await;
+    let left = std::process::Command::new("pgrep")
+        .args(["-f", "^sleep 60$"])
+        .output()
+        .unwrap();
+    assert!(left.stdout.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_signal_to_run_unlocks_and_ends_the_command() {
+    let world = World::new(LONG, &[]).await;
+    let writer = world.server.write().await;
+    let run = world.start(&["run", "main", "--", "sleep", "61"], &[]);
+    tokio::time::timeout(20 * SECOND, async {
+        while !is_frozen(&world).await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .unwrap();
+    writer.assert_still().await;
+    run.signal("TERM");
+    let ended = run.end().await;
+    assert_eq!(ended.code, 6, "{ended:?}");
+    writer.next_commit(SECOND).await;
+}

@@ -1,0 +1,311 @@
+//! Other systems' hooks: called as their callers call them, and never content without the lock.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mariasnap_tests::ledger::audit::Audit;
+use mariasnap_tests::ledger::recorded::Recorded;
+use mariasnap_tests::ledger::writers::Report;
+use mariasnap_tests::vm::{Agent, World, top};
+
+use super::freeze::{UNIT, assert_writes_stand_still, configure, frozen};
+use super::slow_disk::wait_until;
+
+/// What VMware's tools call; services/plugins/vmbackup/scriptOps.c.
+const SCRIPTS: &str = "/etc/vmware-tools/backupScripts.d";
+
+/// Calls every file of the directory as the tools do: `bash -c '"PATH" PHASE'`, forth at freeze, back otherwise, and where
+/// one fails at freeze, `freezeFail` for those before it.
+const TOOLS: &str = r#"
+scripts() { find -L /etc/vmware-tools/backupScripts.d -maxdepth 1 -type f | LC_ALL=C sort "$@"; }
+vmbackup() {
+    local script done=() i
+    if [[ $1 == freeze ]]; then
+        while read -r script; do
+            if ! bash -c "\"$script\" freeze"; then
+                for ((i = ${#done[@]} - 1; i >= 0; i--)); do bash -c "\"${done[i]}\" freezeFail" || true; done
+                return 1
+            fi
+            done+=("$script")
+        done < <(scripts)
+    else
+        local failed=0
+        while read -r script; do bash -c "\"$script\" $1" || failed=1; done < <(scripts -r)
+        [[ $1 == freezeFail ]] || return $failed
+    fi
+}
+"#;
+
+fn tools(world: &World, phase: &str) -> mariasnap_tests::vm::Ran {
+    world.vm.run(&format!("{TOOLS}\nvmbackup {phase}"))
+}
+
+fn hook(world: &World, call: &str) -> i32 {
+    world.vm.run(&format!("mariasnap hook {call}")).status
+}
+
+#[test]
+fn vmwares_tools_freeze_and_thaw() {
+    let world = World::enter();
+    world.assert_writes_go_on();
+    // Installed everywhere, asleep until a target asks for it.
+    let asleep = tools(&world, "freeze");
+    assert_eq!(asleep.status, 0, "{asleep:?}");
+    assert!(asleep.text().contains("freeze.hooks"), "{asleep:?}");
+    assert_eq!(frozen(&world), 15);
+    assert_eq!(tools(&world, "thaw").status, 0);
+
+    configure(&world, "hooks = [\"vmware\"]");
+    let ran = tools(&world, "freeze");
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert_writes_stand_still(&world);
+    assert_eq!(tools(&world, "thaw").status, 0);
+    world.assert_writes_go_on();
+    // Twice is once too often, and so is a thaw of nothing.
+    assert_ne!(tools(&world, "thaw").status, 0);
+    assert_eq!(hook(&world, "vmware thaw"), 15);
+
+    // Given up after the freeze, by somebody else's failure.
+    assert_eq!(tools(&world, "freeze").status, 0);
+    assert_eq!(tools(&world, "freezeFail").status, 0);
+    world.assert_writes_go_on();
+    assert_eq!(hook(&world, "vmware freezeFail"), 0);
+}
+
+#[test]
+fn vmware_takes_no_quiesced_snapshot_without_the_lock() {
+    let world = World::enter();
+    world.assert_writes_go_on();
+    configure(&world, "hooks = [\"vmware\"]");
+    // A script of somebody else's that comes later and fails.
+    world.vm.ok(&format!(
+        "printf '#!/bin/sh\\n[ \"$1\" != freeze ]\\n' >{SCRIPTS}/90-other; chmod 755 {SCRIPTS}/90-other"
+    ));
+    let ran = tools(&world, "freeze");
+    world.vm.ok(&format!("rm {SCRIPTS}/90-other"));
+    assert_ne!(ran.status, 0);
+    assert_eq!(frozen(&world), 15);
+    world.assert_writes_go_on();
+
+    // Somebody holds the lock.
+    world
+        .vm
+        .ok("systemd-run --quiet --unit=blocker --collect mariadb -e 'BACKUP STAGE START; SELECT SLEEP(60)'; sleep 1");
+    let ran = tools(&world, "freeze");
+    world.vm.ok("systemctl stop blocker.service");
+    assert_ne!(ran.status, 0, "{ran:?}");
+    assert!(ran.text().contains("nothing is frozen"), "{ran:?}");
+    world.assert_writes_go_on();
+
+    // No database.
+    world.vm.ok("systemctl stop mariadb.service");
+    assert_eq!(hook(&world, "vmware freeze"), 4);
+    world.vm.ok("systemctl start mariadb.service");
+
+    // Wrong words, wrong files.
+    assert_eq!(hook(&world, "vmware pre"), 2);
+    assert_eq!(hook(&world, "generic pre --target nosuch"), 3);
+    world
+        .vm
+        .ok("echo '[freeze]\nhooks = [\"vmvare\"]' >/etc/mariasnap/targets/main.toml");
+    let ran = world.vm.run("mariasnap hook vmware freeze");
+    assert_eq!(ran.status, 3);
+    assert!(
+        ran.text().contains("main.toml") && ran.text().contains("freeze.hooks"),
+        "{ran:?}"
+    );
+    assert_eq!(frozen(&world), 15);
+}
+
+#[test]
+fn a_lock_lost_after_the_freeze_is_told_by_the_thaw() {
+    let world = World::enter();
+    world.assert_writes_go_on();
+    configure(&world, "hooks = [\"generic\", \"veeam\"]");
+    assert_eq!(hook(&world, "generic pre"), 0);
+    world.vm.ok("mariadb -e 'KILL USER mariasnap'");
+    let ran = world.vm.run("/usr/libexec/mariasnap/hooks/generic-post");
+    assert_eq!(ran.status, 6, "{ran:?}");
+    assert!(ran.text().contains("isn't consistent"), "{ran:?}");
+
+    // Outlasted.
+    configure(&world, "max_hold = \"2s\"\nhooks = [\"veeam\"]");
+    assert_eq!(world.vm.run("/usr/libexec/mariasnap/hooks/veeam-pre-freeze").status, 0);
+    wait_until(
+        world.vm,
+        "the hold is over",
+        &format!("systemctl is-failed --quiet {UNIT}"),
+    );
+    assert_eq!(world.vm.run("/usr/libexec/mariasnap/hooks/veeam-post-thaw").status, 6);
+    world.assert_writes_go_on();
+
+    // Lost, and held by another start since: what was cut in between had no lock.
+    configure(&world, "hooks = [\"generic\"]");
+    assert_eq!(hook(&world, "generic pre"), 0);
+    world.vm.ok(&format!("systemctl restart {UNIT}"));
+    assert_eq!(hook(&world, "generic post"), 6);
+    assert_eq!(frozen(&world), 0, "the other start isn't ours to end");
+    world.vm.ok(&format!("systemctl stop {UNIT}"));
+}
+
+#[test]
+fn one_freeze_is_one_callers() {
+    let world = World::enter();
+    world.assert_writes_go_on();
+    configure(&world, "hooks = [\"generic\", \"vmware\"]");
+    assert_eq!(hook(&world, "generic pre"), 0);
+    assert_eq!(hook(&world, "vmware freeze"), 10);
+    assert_eq!(hook(&world, "generic pre"), 10);
+    assert_eq!(hook(&world, "vmware thaw"), 15);
+    assert_eq!(hook(&world, "vmware freezeFail"), 0);
+    assert_eq!(frozen(&world), 0, "another's refusal ends nothing");
+    assert_eq!(hook(&world, "generic post"), 0);
+
+    // Begun by hand, it isn't a hook's to share.
+    world.vm.ok(&format!("systemctl start {UNIT}"));
+    assert_eq!(hook(&world, "generic pre"), 10);
+    assert_eq!(hook(&world, "generic post"), 15);
+    assert_eq!(frozen(&world), 0);
+    world.vm.ok(&format!("systemctl stop {UNIT}"));
+
+    // Both at once.
+    let ran = world.vm.run(
+        "(mariasnap hook generic pre; echo $? >/run/one) & (mariasnap hook vmware freeze; echo $? >/run/two) & wait; cat /run/one /run/two",
+    );
+    let mut codes: Vec<_> = ran.stdout.lines().filter(|line| line.len() < 3).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["0", "10"], "{ran:?}");
+    assert_eq!(frozen(&world), 0);
+}
+
+#[test]
+fn a_hook_that_is_told_to_end_leaves_nothing_locked() {
+    let world = World::enter();
+    world.assert_writes_go_on();
+    configure(&world, "hooks = [\"vmware\"]");
+    world
+        .vm
+        .ok("sed -i 's/^wait = .*/wait = \"60s\"/' /etc/mariasnap/targets/main.toml");
+    world
+        .vm
+        .ok("systemd-run --quiet --unit=blocker --collect mariadb -e 'BACKUP STAGE START; SELECT SLEEP(60)'; sleep 1");
+    let ran = world
+        .vm
+        .run(&format!("timeout --signal=TERM 3 {SCRIPTS}/50-mariasnap freeze"));
+    assert_ne!(ran.status, 0);
+    // Its own time is shorter than its caller's.
+    let bounded = world.vm.run("mariasnap hook vmware freeze --budget 2s");
+    world.vm.ok("systemctl stop blocker.service");
+    assert_eq!(bounded.status, 5, "{bounded:?}");
+    assert!(bounded.text().contains("(2s) was over"), "{bounded:?}");
+    assert_eq!(
+        world.vm.ok(&format!(
+            "systemctl show -P ActiveState {UNIT} | sed s/failed/inactive/"
+        )),
+        "inactive"
+    );
+    world.assert_writes_go_on();
+}
+
+/// A second machine whose pool disk is a copy.
+struct Copy {
+    run: PathBuf,
+}
+
+impl Copy {
+    fn tool(&self) -> Command {
+        let mut tool = Command::new(top().join("tests/vm/vm"));
+        tool.env("MARIASNAP_VM_RUN", &self.run);
+        tool
+    }
+
+    fn boot(image: &Path) -> Self {
+        let copy = Self {
+            run: image.with_file_name("copy"),
+        };
+        let up = copy.tool().arg("up").env("MARIASNAP_VM_POOL0", image).status().unwrap();
+        assert!(up.success());
+        copy
+    }
+
+    fn ok(&self, script: &str) -> String {
+        let ran = self.tool().args(["ssh", script]).output().unwrap();
+        let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+        assert!(
+            ran.status.success(),
+            "{script}: {text}{}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
+        text.trim().to_owned()
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        // Whatever is wrong with the test, the machine goes.
+        drop(self.tool().arg("down").output());
+    }
+}
+
+#[test]
+fn qemus_agent_freezes_for_a_copy_of_the_disk() {
+    let world = World::enter();
+    world.assert_writes_go_on();
+    world.vm.ok("mkdir -p /etc/qemu; printf '[general]\\nfsfreeze-hook=/usr/libexec/mariasnap/hooks/qemu-ga\\n' >/etc/qemu/qemu-ga.conf
+        systemctl unmask --quiet qemu-guest-agent.service; systemctl restart qemu-guest-agent.service");
+    let mut agent = Agent::connect();
+
+    // The lock isn't to be had: the agent says so, and nothing is frozen.
+    configure(&world, "hooks = [\"qemu-ga\"]");
+    world.vm.ok("systemctl stop mariadb.service");
+    let refused = agent.execute("guest-fsfreeze-freeze").unwrap_err();
+    assert!(refused.contains("nothing is frozen"), "{refused}");
+    assert_eq!(agent.execute("guest-fsfreeze-status").unwrap(), "thawed");
+    world.vm.ok("systemctl start mariadb.service");
+
+    // Under load.
+    world.vm.ok("rm -f /root/ledger.json; systemd-run --quiet --unit=ledger --collect ledger load --writers 4 --report /root/ledger.json; sleep 3");
+    agent.execute("guest-fsfreeze-freeze").unwrap();
+    assert_eq!(agent.execute("guest-fsfreeze-status").unwrap(), "frozen");
+    // As a hypervisor does it: the machine stands still, its disk is copied, it goes on.
+    world.vm.monitor(&["stop"]);
+    let run = world.vm.run_directory();
+    let image = run.join("copied.raw");
+    let copied = Command::new("cp")
+        .arg("--sparse=always")
+        .arg(run.join("pool0.raw"))
+        .arg(&image)
+        .status();
+    world.vm.monitor(&["cont"]);
+    assert!(copied.unwrap().success());
+    agent.execute("guest-fsfreeze-thaw").unwrap();
+    assert_eq!(agent.execute("guest-fsfreeze-status").unwrap(), "thawed");
+    world.assert_writes_go_on();
+    let journal = world.vm.ok(&format!(
+        "systemctl stop ledger.service qemu-guest-agent.service; journalctl --sync
+         journalctl -o json --no-pager -u {UNIT} MESSAGE_ID=0f2a6c9be8d14d5f8c63a7b19e40d509 | tail -n 1"
+    ));
+    let told: serde_json::Value = serde_json::from_str(&journal).unwrap();
+
+    // What is on the copy is what the position says.
+    let copy = Copy::boot(&image);
+    let pushed = copy
+        .tool()
+        .args(["push"])
+        .arg(top().join("target/release/ledger"))
+        .arg("/usr/local/bin/ledger")
+        .status();
+    assert!(pushed.unwrap().success());
+    let audit = copy.ok(
+        "modprobe zfs; rm -rf /var/lib/mysql; zpool import -f tank; install -d -o mysql /run/mysqld
+         mariadbd --no-defaults --user=mysql --datadir=/var/lib/mysql --socket=/run/mysqld/mysqld.sock --skip-networking \
+             --server-id=2 --log-bin=mariadb-bin --ssl=OFF --myisam-recover-options=OFF --aria-recover-options=OFF 2>/run/log &
+         for _ in $(seq 240); do [[ -S /run/mysqld/mysqld.sock ]] && break; sleep 0.25; done
+         ledger audit --socket /run/mysqld/mysqld.sock",
+    );
+    let audit: Audit = serde_json::from_str(&audit).unwrap();
+    let report: Report = serde_json::from_str(&world.vm.ok("cat /root/ledger.json")).unwrap();
+    let recorded = Recorded::read(&serde_json::json!({ "gtid": told["GTID"] })).unwrap();
+    assert_eq!(audit.complaints(&report.gtid_at_start, &recorded), Vec::<String>::new());
+    eprintln!("{} rows at {} on the copy of the disk", audit.rows(), audit.gtid);
+}
