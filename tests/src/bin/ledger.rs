@@ -45,12 +45,16 @@ enum Command {
         writers: usize,
         #[arg(long, default_value_t = 40)]
         count: usize,
-        /// Shortest time that is looked at from each command's start on.
+        /// The time that is looked at.
         #[arg(long, default_value_t = 1200)]
         window_ms: u64,
         /// Pause before each command.
-        #[arg(long, default_value_t = 300)]
+        #[arg(long, default_value_t = 700)]
         settle_ms: u64,
+        /// Run with the side's name after each turn; prints around which moment the window lies, in microseconds since the
+        /// epoch, or nothing where it begins with the command.
+        #[arg(long)]
+        moment: Option<String>,
         /// Run before each turn, not looked at; must succeed.
         #[arg(long)]
         before: Option<String>,
@@ -85,6 +89,7 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
             count,
             window_ms,
             settle_ms,
+            moment,
             before,
             between,
             sides,
@@ -94,6 +99,7 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
                 window: Duration::from_millis(window_ms),
                 settle: Duration::from_millis(settle_ms),
                 sides,
+                moment,
                 before,
                 between,
             };

@@ -20,3 +20,4 @@ mod sandbox;
 mod setup;
 mod slow_disk;
 mod targets;
+mod vanished;

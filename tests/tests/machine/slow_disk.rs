@@ -24,7 +24,7 @@ impl Drop for SlowDisk {
 }
 
 /// Succeeds while commits are held up: the server itself says so.
-const HOLDING: &str = "mariadb -BNe \"SELECT 1 FROM information_schema.METADATA_LOCK_INFO \
+pub(crate) const HOLDING: &str = "mariadb -BNe \"SELECT 1 FROM information_schema.METADATA_LOCK_INFO \
                        WHERE LOCK_MODE = 'MDL_BACKUP_WAIT_COMMIT'\" | grep -q 1";
 
 /// Starts the unit of target `main` and returns once it waits for the cut, lock held.
