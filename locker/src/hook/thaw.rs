@@ -10,10 +10,10 @@ pub(super) async fn all(frozen: &[Record], records: &Records) -> Result<(), Hook
     for record in frozen {
         let thawed = one(record).await;
         let struck = records.strike(record);
-        if let Err(error) = thawed.and(struck) {
-            if let Some(earlier) = failure.replace(error) {
-                tracing::error!("{earlier}");
-            }
+        if let Err(error) = thawed.and(struck)
+            && let Some(earlier) = failure.replace(error)
+        {
+            tracing::error!("{earlier}");
         }
     }
     failure.map_or(Ok(()), Err)
