@@ -51,6 +51,14 @@ pub enum Command {
         after_help = "Examples:\n  mariasnap freeze main\n  mariasnap freeze main --json --until-stdin-closes\n  systemctl start mariasnap-freeze@main && lvcreate --snapshot ... ; systemctl stop mariasnap-freeze@main"
     )]
     Freeze(FreezeArgs),
+    /// End a freeze that was begun with --detach, and tell how it was.
+    ///
+    /// It ends with 0 only if the lock was held all the while, with 6 if it was lost or nobody can tell, with 15 if nothing
+    /// is frozen.
+    #[command(after_help = "Examples:\n  mariasnap freeze main --detach && cut; mariasnap thaw main")]
+    Thaw(ThawArgs),
+    /// Do nothing until told to end: for a container that lends others' hooks a place to run.
+    Idle,
     /// Run a command while the database is held still.
     ///
     /// The command is started under the lock, with the position in its environment (MARIASNAP_GTID,
@@ -141,6 +149,25 @@ pub struct FreezeArgs {
     /// end; don't lock where RUN_DIR has the leftover of a freeze that was killed.
     #[arg(long)]
     pub once: bool,
+    /// Return as soon as the lock is held, and leave it to a process in the background, which `mariasnap thaw` ends.
+    #[arg(long, conflicts_with = "until_stdin_closes")]
+    pub detach: bool,
+    /// That process.
+    #[arg(long, hide = true)]
+    pub detached: bool,
+}
+
+/// What to thaw.
+#[derive(Debug, Args)]
+pub struct ThawArgs {
+    /// The target's name.
+    pub target: TargetName,
+    /// Where it is told.
+    #[command(flatten)]
+    pub run: RunDirArgs,
+    /// How to report.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// What to run.
@@ -218,6 +245,11 @@ pub struct OutputArgs {
 }
 
 impl Cli {
+    /// Whether another program calls, which may throw away what it is told.
+    pub fn is_hook(&self) -> bool {
+        matches!(self.command, Command::Hook(_))
+    }
+
     /// Whether the report is JSON.
     pub fn json(&self) -> bool {
         match &self.command {
@@ -226,8 +258,9 @@ impl Cli {
             Command::Freeze(args) => args.target.output.json,
             Command::Run(args) => args.target.output.json,
             Command::Frozen(args) => args.output.json,
+            Command::Thaw(args) => args.output.json,
             Command::Targets(output) => output.json,
-            Command::Hook(_) | Command::Setup(_) | Command::Generate { .. } => false,
+            Command::Hook(_) | Command::Idle | Command::Setup(_) | Command::Generate { .. } => false,
         }
     }
 }

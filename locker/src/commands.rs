@@ -1,5 +1,6 @@
 //! The commands, from arguments to report.
 
+mod detached;
 mod hold;
 
 use std::io::Write;
@@ -29,6 +30,9 @@ pub async fn run(cli: Cli) -> Exit {
         Command::List(args) => list(&args.config.dir, &args.target, json).await,
         Command::Destroy(args) => destroy(&args.config.dir, &args.target, &args.names, json).await,
         Command::Check(args) => check(&args.config.dir, &args.target, json).await,
+        Command::Freeze(args) if args.detach => return detached::freeze(&args).await,
+        Command::Thaw(args) => detached::thaw(&args).await,
+        Command::Idle => detached::idle().await,
         Command::Freeze(args) => return hold::freeze(args).await,
         Command::Run(args) => return hold::run(args).await,
         Command::Frozen(args) => hold::frozen(&args),

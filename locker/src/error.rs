@@ -4,9 +4,11 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::config::ConfigError;
+use crate::exit::Exit;
 use crate::freeze::{ClaimError, FreezeError};
 use crate::helper::HelperFailure;
 use crate::hook::HookError;
+use crate::interrupt::Interrupt;
 use crate::layout::CheckError;
 use crate::quiet::Blocker;
 use crate::setup::SetupError;
@@ -35,6 +37,23 @@ pub enum Error {
         /// What else there is to say.
         why: &'static str,
     },
+    /// A signal while a detached freeze was on its way.
+    #[error("{0} before the lock was held; the freeze is given up")]
+    NotDetached(Interrupt),
+    /// A detached freeze that didn't end well.
+    #[error("{message}")]
+    Verdicted {
+        /// What its process ended with.
+        exit: Exit,
+        /// What it said.
+        message: String,
+    },
+    /// A detached freeze whose process ended without a word.
+    #[error("the process that held {0} didn't say how it ended; take it that the lock was lost")]
+    NoVerdict(String),
+    /// How a detached freeze ended can't be read or written down.
+    #[error("can't read or write down how the freeze ended: {0}; see --run-dir")]
+    Verdict(io::Error),
     /// A hook failed.
     #[error(transparent)]
     Hook(#[from] HookError),

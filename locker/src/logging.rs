@@ -15,15 +15,16 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// Set by systemd when standard output or error goes to the journal.
 const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 
-/// Starts logging. At a terminal only what is wrong is shown: the report says the rest.
-pub fn start() {
-    let journal = is_journalled().then(tracing_journald::layer).and_then(Result::ok);
-    match journal {
-        Some(journal) => tracing_subscriber::registry()
-            .with(journal.with_field_prefix(None).with_filter(LevelFilter::INFO))
-            .init(),
-        None => tracing_subscriber::registry().with(terminal()).init(),
-    }
+/// Starts logging. At a terminal only what is wrong is shown: the report says the rest. `journal_too`: whatever standard
+/// error is, what is told is told to the journal as well, for it may go where nobody looks.
+pub fn start(journal_too: bool) {
+    let is_journalled = is_journalled();
+    let journal = (is_journalled || journal_too)
+        .then(tracing_journald::layer)
+        .and_then(Result::ok)
+        .map(|journal| journal.with_field_prefix(None).with_filter(LevelFilter::INFO));
+    let terminal = (!is_journalled || journal.is_none()).then(terminal);
+    tracing_subscriber::registry().with(terminal).with(journal).init();
 }
 
 /// Whether systemd itself connected our standard error with the journal. The variable alone is inherited by whatever

@@ -12,7 +12,7 @@ use mariasnap::{commands, logging};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.json();
-    logging::start();
+    logging::start(cli.is_hook());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let exit = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(cli)),

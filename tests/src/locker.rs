@@ -159,7 +159,7 @@ impl World {
         if let Some(&("snapshot" | "list" | "destroy" | "check" | "freeze" | "run" | "hook")) = arguments.first() {
             command.arg("--config-dir").arg(self.dir.path());
         }
-        if let Some(&("freeze" | "run" | "frozen")) = arguments.first() {
+        if let Some(&("freeze" | "run" | "frozen" | "thaw")) = arguments.first() {
             command.arg("--run-dir").arg(self.run_dir());
         }
         command.args(command_under_lock);

@@ -301,3 +301,53 @@ async fn a_signal_to_run_unlocks_and_ends_the_command() {
     assert_eq!(ended.code, 6, "{ended:?}");
     writer.next_commit(SECOND).await;
 }
+
+#[tokio::test]
+async fn a_detached_freeze_lasts_from_one_command_to_the_next() {
+    let world = World::new(LONG, &[]).await;
+    let writer = world.server.write().await;
+    let begun = world.run(&["freeze", "main", "--detach"]).await;
+    assert_eq!(begun.code, 0, "{begun:?}");
+    writer.assert_still().await;
+    assert!(is_frozen(&world).await);
+    let again = world.run(&["freeze", "main", "--detach"]).await;
+    assert_eq!(again.code, 10, "{again:?}");
+    writer.assert_still().await;
+    let ended = world.run(&["thaw", "main"]).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    writer.next_commit(SECOND).await;
+    assert_eq!(world.run(&["thaw", "main"]).await.code, 15);
+}
+
+#[tokio::test]
+async fn a_detached_freeze_that_was_lost_is_told_by_the_thaw() {
+    let world = World::new(SHORT, &[]).await;
+    let writer = world.server.write().await;
+    assert_eq!(world.run(&["freeze", "main", "--detach"]).await.code, 0);
+    tokio::time::sleep(3 * SECOND).await;
+    writer.next_commit(SECOND).await;
+    let ended = world.run(&["thaw", "main"]).await;
+    assert_eq!(ended.code, 6, "{ended:?}");
+    assert!(ended.stderr.contains("freeze.max_hold (2s) is over"), "{ended:?}");
+
+    // Killed, it left no word, and nothing is frozen.
+    assert_eq!(world.run(&["freeze", "main", "--detach", "--json"]).await.code, 0);
+    let told = world.run(&["frozen", "main", "--json"]).await.json();
+    let killed = std::process::Command::new("kill")
+        .args(["-9", &told["pid"].to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    assert_eq!(world.run(&["thaw", "main"]).await.code, 15);
+    writer.next_commit(SECOND).await;
+}
+
+#[tokio::test]
+async fn a_detached_freeze_without_the_lock_is_a_failure_at_once() {
+    let mut world = World::new(LONG, &[]).await;
+    world.server.kill();
+    let ended = world.run(&["freeze", "main", "--detach", "--json"]).await;
+    assert_eq!(ended.code, 4, "{ended:?}");
+    assert_eq!(ended.json()["error"]["kind"], "database");
+    assert!(ended.stderr.contains("db.sock"), "{ended:?}");
+    assert_eq!(world.run(&["thaw", "main"]).await.code, 15);
+}

@@ -15,6 +15,9 @@ use crate::report::log;
 use crate::run_id;
 use crate::snapshot::milliseconds;
 
+/// How the line of `--json` begins that says so.
+pub(super) const FROZEN: &str = "{\"event\":\"frozen\"";
+
 /// A line of `--json`.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
@@ -32,7 +35,11 @@ pub(super) async fn freeze(args: FreezeArgs) -> Exit {
     let run = run_id::this_run();
     let span = tracing::error_span!("freeze", snapshot_target = %args.target.target, %run);
     let story = async {
-        let Err(error) = hold_still(&args, &run, &mut stop).await else {
+        let done = hold_still(&args, &run, &mut stop).await;
+        if args.detached {
+            return leave_word(&args, run.clone(), done);
+        }
+        let Err(error) = done else {
             return Exit::Ok;
         };
         let exit = tell(json, &error);
@@ -64,8 +71,31 @@ async fn hold_still(args: &FreezeArgs, run: &str, stop: &mut Stop) -> Result<(),
         }
     };
     let thawed = freeze::run(job, act, Some(Ok(())), stop).await.map_err(Box::new)?;
-    tell_thawed(&thawed, json)?;
+    log::thawed(&thawed);
+    match args.detached {
+        // Whoever read the first line is gone.
+        true => {}
+        false => show_thawed(&thawed, json)?,
+    }
     thawed.end
+}
+
+/// For whoever thaws. A failure before the freeze is told to who began it as well.
+fn leave_word(args: &FreezeArgs, run: String, done: Result<(), Error>) -> Exit {
+    let target = &args.target.target;
+    let (exit, message) = match &done {
+        Ok(()) => (Exit::Ok, format!("{target} is thawed; the lock was held all the while")),
+        Err(error) => (tell(true, error), error.to_string()),
+    };
+    let verdict = freeze::Verdict {
+        run,
+        exit_code: exit.code(),
+        message,
+    };
+    match verdict.write(&args.run.dir, target) {
+        Ok(()) => exit,
+        Err(error) => tell(false, &Error::Verdict(error)),
+    }
 }
 
 /// Reads on a thread of its own, which the runtime doesn't wait for at its end.
@@ -122,11 +152,6 @@ fn settings(args: &TargetArgs) -> Result<Settings, Error> {
 fn announce(frozen: &Frozen) {
     ready(&frozen.to_string());
     log::frozen(frozen);
-}
-
-fn tell_thawed<T>(thawed: &Thawed<T>, json: bool) -> Result<(), Error> {
-    log::thawed(thawed);
-    show_thawed(thawed, json)
 }
 
 fn show_thawed<T>(thawed: &Thawed<T>, json: bool) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use mariasnap_dbus::TargetName;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::Frozen;
 
@@ -159,6 +160,27 @@ pub fn look(run_dir: &Path, target: &TargetName) -> Result<Seen, ClaimError> {
             .map(Seen::Frozen)
             .map_err(|error| failed(error.into())),
     }
+}
+
+/// Tells the process that holds the target to end its freeze; `told` is what [`look`] saw.
+///
+/// Only of one's own: whoever may write the file could else have root end any process.
+pub fn end(run_dir: &Path, target: &TargetName, told: &serde_json::Value) -> Result<(), ClaimError> {
+    let path = path_of(run_dir, target);
+    let failed = |source| ClaimError::Io {
+        path: path.clone(),
+        source,
+    };
+    let owner = path.metadata().map_err(failed)?.uid();
+    if owner != rustix::process::geteuid().as_raw() {
+        let why = "its freeze is somebody else's; stop mariasnap-freeze@.service if it is that";
+        return Err(failed(io::Error::other(why)));
+    }
+    let pid = told["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+    let pid = pid
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| failed(io::Error::other("it names no process")))?;
+    kill_process(pid, Signal::TERM).map_err(|error| failed(error.into()))
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub struct Frozen {
     pub target: String,
     /// The run's id, the same as in the journal.
     pub run: String,
+    /// The process that holds the lock.
+    pub pid: u32,
     /// Since when; empty before the lock.
     pub since: String,
     /// Until when at the latest.
@@ -47,6 +49,7 @@ impl Frozen {
         Self {
             target: job.target.to_string(),
             run: job.run.to_owned(),
+            pid: std::process::id(),
             since: String::new(),
             until: String::new(),
             lock: lockable.kind.as_str(),
@@ -108,6 +111,7 @@ impl Frozen {
         Self {
             target: "main".to_owned(),
             run: "0".repeat(32),
+            pid: 1,
             since: "2026-11-21T15:00:00Z".to_owned(),
             until: "2026-11-21T15:01:00Z".to_owned(),
             lock: "exact",

@@ -5,16 +5,18 @@ mod command;
 mod error;
 mod frozen;
 mod hold;
+mod verdict;
 
 use std::path::Path;
 use std::time::Duration;
 
 use mariasnap_dbus::TargetName;
 
-pub use claim::{ClaimError, Seen, look};
+pub use claim::{ClaimError, Seen, end, look};
 pub use command::around;
 pub use error::{FreezeError, Lapse};
 pub use frozen::Frozen;
+pub use verdict::Verdict;
 
 use crate::config::Settings;
 use crate::database::{SILENCE_MARGIN, ServerBounds};

@@ -1,0 +1,177 @@
+//! `mariasnap freeze --detach` and `thaw`: a freeze between two commands, for callers that have a hook before and one after
+//! and no service manager, as in a container.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{show, tell};
+use crate::cli::{FreezeArgs, ThawArgs};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::freeze::{self, Seen, Verdict};
+use crate::interrupt::Stop;
+
+/// How long the process that holds the lock may take to give it back and say how it was.
+const END: Duration = Duration::from_secs(30);
+
+/// Between two looks for its end.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Starts a process that freezes, and returns when it has the lock: 0, and only then.
+pub(super) async fn freeze(args: &FreezeArgs) -> Exit {
+    let json = args.target.output.json;
+    let started = start(args).await;
+    started.unwrap_or_else(|error| tell(json, &error))
+}
+
+async fn start(args: &FreezeArgs) -> Result<Exit, Error> {
+    let mut stop = Stop::catch().map_err(Error::Runtime)?;
+    Verdict::take(&args.run.dir, &args.target.target).map_err(Error::Verdict)?;
+    let mut child = command(args).map_err(Error::Verdict)?.spawn().map_err(Error::Runtime)?;
+    let Some(stdout) = child.stdout.take() else {
+        return Err(Error::Runtime(std::io::ErrorKind::BrokenPipe.into()));
+    };
+    let mut told = String::new();
+    let mut stdout = BufReader::new(stdout);
+    match stop.unless(None, stdout.read_line(&mut told)).await {
+        Ok(read) => read.map_err(Error::Runtime)?,
+        Err(interrupt) => {
+            end(&child);
+            return Err(Error::NotDetached(interrupt));
+        }
+    };
+    if told.starts_with(super::hold::FROZEN) {
+        show_told(args, &told)?;
+        return Ok(Exit::Ok);
+    }
+    failed(args, child, &told).await
+}
+
+/// What the process says on its standard error.
+fn log(args: &FreezeArgs) -> PathBuf {
+    args.run.dir.join(format!("{}.freeze.log", args.target.target))
+}
+
+fn command(args: &FreezeArgs) -> std::io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args([
+            "freeze",
+            args.target.target.as_str(),
+            "--json",
+            "--detached",
+            "--config-dir",
+        ])
+        .arg(&args.target.config.dir)
+        .arg("--run-dir")
+        .arg(&args.run.dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        // Not a pipe: it would break as soon as we are gone, under the lock.
+        .stderr(std::fs::File::create(log(args))?)
+        // Whoever ends what called us doesn't mean it.
+        .process_group(0);
+    if args.once {
+        command.arg("--once");
+    }
+    Ok(command)
+}
+
+/// A line of JSON as it is, or its one-line form.
+fn show_told(args: &FreezeArgs, told: &str) -> Result<(), Error> {
+    let told: serde_json::Value = serde_json::from_str(told).map_err(|error| Error::Output(error.into()))?;
+    let target = &args.target.target;
+    show(args.target.output.json, &told, || {
+        format!(
+            "{target} is frozen until {}; position {}",
+            told["until"], told["position"]
+        )
+    })
+}
+
+/// Passes on what the process said, and its exit code.
+async fn failed(args: &FreezeArgs, mut child: Child, told: &str) -> Result<Exit, Error> {
+    let status = child.wait().await.map_err(Error::Runtime)?;
+    let said = std::fs::read_to_string(log(args)).map_err(Error::Verdict)?;
+    if args.target.output.json {
+        print!("{told}");
+    }
+    eprint!("{said}");
+    Verdict::take(&args.run.dir, &args.target.target).map_err(Error::Verdict)?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(0);
+    Ok(Exit::of_freeze(code))
+}
+
+fn end(child: &Child) {
+    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM)) {
+        tracing::warn!(%error, "can't tell the process that freezes to end; it does at freeze.max_hold");
+    }
+}
+
+/// Ends the freeze of a detached process, and says how it was.
+pub(super) async fn thaw(args: &ThawArgs) -> Result<Exit, Error> {
+    let (dir, target) = (&args.run.dir, &args.target);
+    let run = match freeze::look(dir, target)? {
+        Seen::Frozen(told) => {
+            freeze::end(dir, target, &told)?;
+            told["run"].as_str().unwrap_or_default().to_owned()
+        }
+        Seen::OnItsWay => return Err(not_frozen(args, " yet; a freeze is on its way to the lock")),
+        Seen::Nothing => match Verdict::take(dir, target).map_err(Error::Verdict)? {
+            None => return Err(not_frozen(args, "")),
+            Some(verdict) => return judge(args, verdict),
+        },
+    };
+    let waiting = async {
+        loop {
+            match Verdict::take(dir, target).map_err(Error::Verdict)? {
+                Some(verdict) if verdict.run == run => return Ok::<_, Error>(verdict),
+                _ => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    };
+    match tokio::time::timeout(END, waiting).await {
+        Ok(verdict) => judge(args, verdict?),
+        Err(_) => Err(Error::NoVerdict(target.to_string())),
+    }
+}
+
+fn judge(args: &ThawArgs, verdict: Verdict) -> Result<Exit, Error> {
+    match verdict.exit_code {
+        0 => {
+            show(args.output.json, &verdict, || verdict.message.clone())?;
+            Ok(Exit::Ok)
+        }
+        _ => Err(Error::Verdicted {
+            exit: Exit::of_freeze(verdict.exit_code),
+            message: verdict.message,
+        }),
+    }
+}
+
+fn not_frozen(args: &ThawArgs, why: &'static str) -> Error {
+    let target = args.target.to_string();
+    Error::NotFrozen { target, why }
+}
+
+/// Does nothing until it is told to end, but for what a container's first process owes to orphans.
+pub(super) async fn idle() -> Result<Exit, Error> {
+    let mut stop = Stop::catch().map_err(Error::Runtime)?;
+    let mut children = signal(SignalKind::child()).map_err(Error::Runtime)?;
+    loop {
+        let reaping = async {
+            children.recv().await;
+            while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
+        };
+        if stop.unless(None, reaping).await.is_err() {
+            return Ok(Exit::Ok);
+        }
+    }
+}
