@@ -12,12 +12,13 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 CARGO ?= cargo
 RELEASE := target/release
 
-.PHONY: help build ledger generated install uninstall deb demo test test-fast test-long bench image clean
+.PHONY: help build ledger generated install uninstall deb container demo test test-fast test-long bench image clean
 
 help:
 	@echo "make build     release binaries, man pages and shell completions"
 	@echo "make install   onto this machine (DESTDIR=, PREFIX= as usual)"
 	@echo "make deb       target/mariasnap.deb"
+	@echo "make container target/container: an OCI image for Kubernetes, as a layout and as a tar"
 	@echo "make demo      the main job on a real machine in QEMU, from nothing, with a verdict"
 	@echo "make test      all tests, from nothing; make test-fast leaves out the real machine"
 	@echo "make test-long the proofs by number in full: 300 cuts at file level, 60 clones recovered and audited"
@@ -50,6 +51,11 @@ uninstall:
 deb: build
 	packaging/build-deb "$(VERSION)"
 
+container:
+	@tests/host-packages build container
+	@$(MAKE) --no-print-directory build
+	packaging/container/build
+
 image:
 	@tests/host-packages machine
 	tests/vm/vm image
@@ -59,11 +65,11 @@ demo:
 	tests/demo
 
 test:
-	@tests/host-packages build machine checks
+	@tests/host-packages build machine container checks
 	tests/run all
 
 test-fast:
-	@tests/host-packages build checks
+	@tests/host-packages build container checks
 	tests/run fast
 
 test-long:
