@@ -6,6 +6,7 @@
 
 pub mod append;
 pub mod build;
+pub mod container;
 pub mod fake_helper;
 pub mod fake_pool;
 pub mod fake_storage;

@@ -62,6 +62,16 @@ impl Ended {
 pub struct Running(tokio::process::Child);
 
 impl Running {
+    /// A child that was started elsewhere.
+    pub(crate) fn of(child: tokio::process::Child) -> Self {
+        Self(child)
+    }
+
+    /// Whether it runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.0.id().expect("still running")
