@@ -106,7 +106,7 @@ BREAKS = {
         rules.blueprint, "arguments of ScaleWorkload", put("Blueprint", (*BEFORE, "phases", 0, "args", "timeout"), "5m")),
     "an argument left out": (rules.blueprint, "arguments of WaitV2", put("Blueprint", (*BEFORE, "phases", 2, "args", "timeout"), ...)),
     "an unknown function": (rules.blueprint, "isn't one", put("Blueprint", (*AFTER, "deferPhase", "func"), "Scale")),
-    "two phases of one name": (rules.blueprint, "a name of its own", put("Blueprint", (*BEFORE, "phases", 1, "name"), "begin")),
+    "two phases of one name": (rules.blueprint, "a name of its own", put("Blueprint", (*AFTER, "deferPhase", "name"), "lock")),
     "waits before it locks": (rules.blueprint, "in this order", put("Blueprint", (*BEFORE, "phases"), swapped)),
     "doesn't wait for the last one": (
         rules.blueprint, "begins", put("Blueprint", (*BEFORE, "phases", 0, "args", "waitForReady"), False)),

@@ -28,12 +28,12 @@ def of_form(blueprint):
         yield "a Blueprint has actions beside its metadata, and nothing else"
     if set(blueprint["actions"]) != {"backupPrehook", "backupPosthook"}:
         yield "K10's names are backupPrehook and backupPosthook"
+    names = [phase.get("name") for action in blueprint["actions"].values() for phase in phases(action)]
+    if len(set(names)) != len(names) or None in names:
+        yield f"every phase of a blueprint has a name of its own: {names}"
     for title, action in blueprint["actions"].items():
         if unknown := set(action) - {"kind", "phases", "deferPhase"}:
             yield f"{title}: unknown {unknown}"
-        names = [phase.get("name") for phase in phases(action)]
-        if len(set(names)) != len(names) or None in names:
-            yield f"{title}: every phase has a name of its own: {names}"
         for phase in phases(action):
             yield from (f"{title}: {phase.get('name')}: {fault}" for fault in of_phase(phase))
 
