@@ -30,10 +30,14 @@ impl World {
         let server = Server::start_in(tempfile::tempdir().unwrap(), &options).await;
         for host in ["localhost", "127.0.0.1"] {
             server
-                .run(&format!("CREATE OR REPLACE USER snap@'{host}' IDENTIFIED BY 'p#ss word'"))
+                .run(&format!(
+                    "CREATE OR REPLACE USER snap@'{host}' IDENTIFIED BY 'p#ss word'"
+                ))
                 .await;
             server
-                .run(&format!("GRANT RELOAD, PROCESS, BINLOG MONITOR ON *.* TO snap@'{host}'"))
+                .run(&format!(
+                    "GRANT RELOAD, PROCESS, BINLOG MONITOR ON *.* TO snap@'{host}'"
+                ))
                 .await;
         }
         let config = format!(
@@ -79,12 +83,24 @@ async fn ready_is_locked_and_a_signal_unlocks() {
     let insert = tokio::spawn(async move { session.query_drop("INSERT INTO t.a VALUES ()").await });
     tokio::time::sleep(SECOND).await;
     assert!(!insert.is_finished(), "the INSERT returned under the lock");
-    let waiting = world.server.rows(&format!("SELECT state FROM information_schema.processlist WHERE id = {id}")).await;
-    assert!(waiting[0].values().any(|state| state.contains("backup lock")), "{waiting:?}");
+    let waiting = world
+        .server
+        .rows(&format!(
+            "SELECT state FROM information_schema.processlist WHERE id = {id}"
+        ))
+        .await;
+    assert!(
+        waiting[0].values().any(|state| state.contains("backup lock")),
+        "{waiting:?}"
+    );
     let (file, position, _) = world.server.position().await;
 
     container.signal("TERM");
-    tokio::time::timeout(SECOND, insert).await.expect("the INSERT returns").unwrap().unwrap();
+    tokio::time::timeout(SECOND, insert)
+        .await
+        .expect("the INSERT returns")
+        .unwrap()
+        .unwrap();
     let ended = container.end().await;
     assert_eq!(ended.code, 0, "{ended:?}");
     let frozen: serde_json::Value = serde_json::from_str(ended.stdout.lines().next().unwrap()).unwrap();
@@ -180,17 +196,45 @@ async fn the_image_holds_the_program_and_little_else() {
     assert_eq!(process["args"], serde_json::json!(["/usr/bin/mariasnap"]));
     let files = must(
         std::process::Command::new("find")
-            .args([".", "(", "-type", "f", "-o", "-type", "l", ")", "-not", "-path", "./lib*", "-not", "-path", "./usr/share/doc/*"])
+            .args([
+                ".",
+                "(",
+                "-type",
+                "f",
+                "-o",
+                "-type",
+                "l",
+                ")",
+                "-not",
+                "-path",
+                "./lib*",
+                "-not",
+                "-path",
+                "./usr/share/doc/*",
+            ])
             .current_dir(IMAGE.root()),
     );
     let mut files: Vec<_> = files.lines().collect();
     files.sort_unstable();
     assert_eq!(
         files,
-        ["./etc/group", "./etc/nsswitch.conf", "./etc/passwd", "./etc/ssl/certs/ca-certificates.crt", "./usr/bin/mariasnap"]
+        [
+            "./etc/group",
+            "./etc/nsswitch.conf",
+            "./etc/passwd",
+            "./etc/ssl/certs/ca-certificates.crt",
+            "./usr/bin/mariasnap"
+        ]
     );
-    let special = must(std::process::Command::new("find").arg(IMAGE.root()).args(["-perm", "/6000", "-o", "-perm", "/0002", "-not", "-type", "l"]));
-    assert_eq!(special.lines().collect::<Vec<_>>(), [IMAGE.root().join("tmp").display().to_string()]);
+    let special = must(
+        std::process::Command::new("find")
+            .arg(IMAGE.root())
+            .args(["-perm", "/6000", "-o", "-perm", "/0002", "-not", "-type", "l"]),
+    );
+    assert_eq!(
+        special.lines().collect::<Vec<_>>(),
+        [IMAGE.root().join("tmp").display().to_string()]
+    );
 }
 
 #[tokio::test]
