@@ -26,8 +26,8 @@ pub enum ClaimError {
     Busy(PathBuf),
     /// `--once`, and there was a freeze before.
     #[error(
-        "a freeze before this one left {path} behind, so it was killed and its lock is lost; with --once none is taken \
-         again", path = .0.display()
+        "a freeze before this one left {path} behind, so its lock is lost or given back; with --once none is taken again",
+        path = .0.display()
     )]
     Left(PathBuf),
     /// It can't be read or written.
@@ -40,11 +40,12 @@ pub enum ClaimError {
     },
 }
 
-/// Ours until dropped; then the file is removed.
+/// Ours until dropped; then the file is removed, or with `--once` left empty, for whoever is started after us.
 #[derive(Debug)]
 pub(super) struct Claim {
     file: File,
     path: PathBuf,
+    once: bool,
 }
 
 fn path_of(run_dir: &Path, target: &TargetName) -> PathBuf {
@@ -89,7 +90,7 @@ impl Claim {
             match path.symlink_metadata() {
                 Ok(there) if there.ino() == ours => {
                     file.set_len(0).map_err(failed)?;
-                    return Ok(Self { file, path });
+                    return Ok(Self { file, path, once });
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -112,7 +113,11 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         // Emptied first: whoever has it open must not take it for a freeze.
-        let gone = self.file.set_len(0).and_then(|()| std::fs::remove_file(&self.path));
+        let emptied = self.file.set_len(0);
+        let gone = match self.once {
+            true => emptied,
+            false => emptied.and_then(|()| std::fs::remove_file(&self.path)),
+        };
         if let Err(error) = gone {
             tracing::warn!(%error, "can't remove {}", self.path.display());
         }
