@@ -70,12 +70,34 @@ impl World {
     }
 }
 
+/// That it is confined as a node confines it: otherwise nothing here would show that it gets along with that.
+fn assert_confined(container: &Running) {
+    let of = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", container.id())).unwrap();
+    let status = of("status").replace('\t', " ");
+    for line in [
+        "Uid: 65532 65532",
+        "Gid: 65532 65532",
+        "CapEff: 0000000000000000",
+        "NoNewPrivs: 1",
+    ] {
+        assert!(status.contains(&format!("\n{line}")), "{line}: {status}");
+    }
+    let mounts = of("mountinfo");
+    let option = |point: &str| {
+        let mut mounts = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let mount = mounts.rfind(|fields| fields[4] == point);
+        mount.unwrap_or_else(|| panic!("{point}: {:?}", of("mountinfo")))[5].starts_with("ro")
+    };
+    assert!(option("/") && option("/etc/mariasnap") && !option("/run/mariasnap"));
+}
+
 #[tokio::test]
 async fn ready_is_locked_and_a_signal_unlocks() {
     let world = World::new("60s", SECRET).await;
     assert_eq!(world.pod.probe().await, NOT_FROZEN, "before there was a container");
     let mut container = world.pod.freeze();
     world.until(0, &mut container).await;
+    assert_confined(&container);
 
     // A write in a second session waits, and is seen to.
     let mut session = world.server.connect().await;
