@@ -223,6 +223,36 @@ async fn a_lock_under_which_commits_go_on_is_refused() {
 }
 
 #[tokio::test]
+async fn what_cant_be_read_is_named() {
+    let world = World::new("", &[]).await;
+    for (config, named) in [
+        (
+            "[database]\ndefaults_file = \"/nonexistent/my.cnf\"",
+            "database.defaults_file",
+        ),
+        (
+            "[database]\npassword_credential = \"nosuch\"",
+            "database.password_credential",
+        ),
+        ("[freeze]\nmax_hold = \"2h\"", "freeze.max_hold"),
+        ("[freeze]\nhook = [\"vmware\"]", "unknown field"),
+    ] {
+        world.configure(config);
+        for arguments in [&["freeze", "main"][..], &["run", "main", "--", "true"]] {
+            let ended = world.run(arguments).await;
+            assert_eq!(ended.code, 3, "{config}: {ended:?}");
+            assert!(
+                ended.stderr.contains("main.toml") && ended.stderr.contains(named),
+                "{config}: {ended:?}"
+            );
+        }
+    }
+    let ended = world.run(&["freeze", "nosuch"]).await;
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(ended.stderr.contains("no target \"nosuch\""), "{ended:?}");
+}
+
+#[tokio::test]
 async fn the_readers_lock_freezes_too() {
     let world = World::new(&format!("{LONG}strategy = \"ftwrl\""), &[]).await;
     let writer = world.server.write().await;

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use mariasnap_dbus::TargetName;
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -52,6 +53,18 @@ fn path_of(run_dir: &Path, target: &TargetName) -> PathBuf {
     run_dir.join(format!("{target}.freeze.json"))
 }
 
+/// Tries for a little while: whoever looks whether the target is frozen has the file for an instant.
+fn lock(file: &File) -> Result<(), Errno> {
+    const TRIES: u32 = 10;
+    for _ in 1..TRIES {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(10)),
+            done => return done,
+        }
+    }
+    flock(file, FlockOperation::NonBlockingLockExclusive)
+}
+
 impl Claim {
     /// Claims the target for this process; with `once`, only where no claim was left behind. Until [`Self::tell`], the file
     /// is empty.
@@ -77,7 +90,7 @@ impl Claim {
                     Some(Errno::LOOP) => failed(io::Error::other(LINK)),
                     _ => failed(error),
                 })?;
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            match lock(&file) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => return Err(ClaimError::Busy(path)),
                 Err(error) => return Err(failed(error.into())),
@@ -221,6 +234,20 @@ mod tests {
         let again = Claim::make(dir.path(), &target, false).unwrap();
         assert_eq!(look(), Seen::OnItsWay);
         drop(again);
+    }
+
+    #[test]
+    fn whoever_looks_is_in_nobodys_way() {
+        let (dir, target) = (tempfile::tempdir().unwrap(), TargetName::parse("main").unwrap());
+        let path = path_of(dir.path(), &target);
+        let looking = File::create(&path).unwrap();
+        flock(&looking, FlockOperation::NonBlockingLockShared).unwrap();
+        let done = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(30));
+            drop(looking);
+        });
+        drop(Claim::make(dir.path(), &target, false).unwrap());
+        done.join().unwrap();
     }
 
     #[test]
