@@ -21,7 +21,7 @@ pub use verdict::Verdict;
 use crate::config::Settings;
 use crate::database::{SILENCE_MARGIN, ServerBounds};
 use crate::interrupt::Stop;
-use crate::lock;
+use crate::lock::{self, Held};
 use crate::logging::step;
 use crate::ready::Lockable;
 use claim::Claim;
@@ -81,8 +81,7 @@ pub async fn run<T>(
     if let Err(lapse) = frozen.fill(&mut held).await {
         return Err(lapsed(held.release().await.0.held, lapse));
     }
-    let told = claim.tell(&frozen);
-    let ended = match told {
+    let ended = match claim.tell(&frozen) {
         Ok(()) => hold(&mut held, stop, act(&frozen)).await,
         Err(error) => {
             held.release().await;
@@ -93,31 +92,29 @@ pub async fn run<T>(
         (Err(Lapse::Interrupted(interrupt)), Some(end)) if interrupt.is_signal() => Ok(end),
         (ended, _) => ended,
     };
-
     // Unlocked before anything is said of it.
-    let (hold, end) = match ended {
-        Ok(end) => {
-            let (hold, proven) = held.prove_and_release(stop).await;
-            let held = hold.held;
-            (
-                hold,
-                proven
-                    .map(|_| end)
-                    .map_err(|doubt| FreezeError::Unproven { held, doubt }),
-            )
-        }
-        Err(lapse) => {
-            let (hold, _) = held.release().await;
-            let held = hold.held;
-            (hold, Err(lapsed(held, lapse)))
-        }
-    };
+    let (held, end) = give_back(held, ended, stop).await;
     drop(claim);
-    Ok(Thawed {
-        frozen,
-        held: hold.held,
-        end: end?,
-    })
+    let end = end?;
+    Ok(Thawed { frozen, held, end })
+}
+
+/// Gives the lock back; with a proof, where the hold came to its end.
+async fn give_back<T>(held: Held, ended: Result<T, Lapse>, stop: &mut Stop) -> (Duration, Result<T, FreezeError>) {
+    let (hold, failure) = match &ended {
+        Ok(_) => {
+            let (hold, proven) = held.prove_and_release(stop).await;
+            (hold, proven.err())
+        }
+        Err(_) => (held.release().await.0, None),
+    };
+    let held = hold.held;
+    let end = match (ended, failure) {
+        (Ok(end), None) => Ok(end),
+        (Ok(_), Some(doubt)) => Err(FreezeError::Unproven { held, doubt }),
+        (Err(lapse), _) => Err(lapsed(held, lapse)),
+    };
+    (held, end)
 }
 
 /// Between two looks for a quiet moment.

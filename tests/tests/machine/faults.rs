@@ -1,7 +1,7 @@
 //! Processes killed and connections cut at the worst moments. Whatever happens, the database goes on, and no snapshot
 //! says that it is consistent unless the run that took it ended well.
 
-use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
+use mariasnap_tests::vm::{self, SNAPSHOT_UNIT, World};
 
 use super::slow_disk::{start_and_wait_for_cut, wait_for_end, wait_until};
 
@@ -38,8 +38,9 @@ fn helper_killed_during_the_cut() {
 fn helper_killed_at_random_moments() {
     let world = World::enter();
     let mut before = 0;
-    for round in 0..6u32 {
-        let delay = f64::from(round) * 0.25;
+    let rounds = vm::short_or_long(3u32, 12);
+    for round in 0..rounds {
+        let delay = f64::from(round) * 1.5 / f64::from(rounds);
         world.vm.ok(&format!(
             "systemctl reset-failed; systemctl start --no-block {SNAPSHOT_UNIT}; sleep {delay}; \
              systemctl kill --signal=KILL mariasnap-zfs-helper.service || true"

@@ -25,16 +25,24 @@ const LOCKER_LACKS: [&str; 4] = [
     "SupplementaryGroups",
 ];
 
+/// The same without the helper.
+const FREEZE_LACKS: [&str; 3] = [
+    "DeviceAllow",
+    "RestrictAddressFamilies_AF_UNIX",
+    "RootDirectoryOrRootImage",
+];
+
 #[test]
 fn units_verify_and_lack_only_what_they_must() {
     let world = World::enter();
     let verified = world.vm.run(
         "systemd-analyze verify --man=no mariasnap-zfs-helper.service mariasnap-zfs-helper.socket \
-         mariasnap@main.service mariasnap@main.timer",
+         mariasnap@main.service mariasnap@main.timer mariasnap-freeze@main.service",
     );
     assert_eq!((verified.status, verified.text().trim()), (0, ""), "{verified:?}");
     assert_eq!(unset(&world, "mariasnap-zfs-helper.service"), HELPER_LACKS);
     assert_eq!(unset(&world, "mariasnap@main.service"), LOCKER_LACKS);
+    assert_eq!(unset(&world, "mariasnap-freeze@main.service"), FREEZE_LACKS);
 }
 
 /// Which of systemd's checks a unit doesn't pass, sorted. Its score alone has room for a line or two that went missing.
