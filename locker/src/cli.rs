@@ -76,9 +76,9 @@ pub enum Command {
     ///
     /// Starts and stops mariasnap-freeze@TARGET.service of each target that names the hook in freeze.hooks, or of those
     /// named here. It succeeds only with every lock held, and thaw only if every one was held throughout.
-    #[command(
-        after_help = "Phases:\n  vmware   freeze, freezeFail, thaw\n  veeam    pre-freeze, post-thaw\n  qemu-ga  freeze, thaw\n  generic  pre, post\n\nExamples:\n  mariasnap hook vmware freeze\n  mariasnap hook generic pre --target main"
-    )]
+    ///
+    /// The phases are: vmware freeze, freezeFail, thaw; veeam pre-freeze, post-thaw; qemu-ga freeze, thaw; generic pre, post.
+    #[command(after_help = "Examples:\n  mariasnap hook vmware freeze\n  mariasnap hook generic pre --target main")]
     Hook(HookArgs),
     /// List the targets that the helper knows.
     #[command(after_help = "Examples:\n  mariasnap targets --json")]
