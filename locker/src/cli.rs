@@ -65,7 +65,7 @@ pub enum Command {
     /// MARIASNAP_BINLOG_FILE, MARIASNAP_BINLOG_POSITION and more). It ends with 0 if the command succeeded and the lock
     /// was held all the while, with 14 if the command failed, with 6 if the lock was lost; the command is then told to end.
     #[command(
-        after_help = "Examples:\n  mariasnap run main -- lvcreate --snapshot --size 10G --name snap /dev/vg/mysql\n  mariasnap run main -- sh -c 'fsfreeze -f /data && cloud-snapshot; fsfreeze -u /data'"
+        after_help = "Examples:\n  mariasnap run main -- lvcreate --snapshot --size 10G --name snap /dev/vg/mysql\n  mariasnap run main -- sh -c 'btrbk snapshot && echo $MARIASNAP_GTID >>/root/positions'"
     )]
     Run(RunArgs),
     /// Tell whether a target is frozen right now, and where it stands.

@@ -48,6 +48,15 @@ pub enum Error {
         /// What it said.
         message: String,
     },
+    /// A detached freeze that was over before its thaw.
+    #[error("the freeze was over before it was thawed, so the copy may be inconsistent: {0}")]
+    EndedBefore(String),
+    /// An earlier detached freeze that ended, which nobody was told yet.
+    #[error("an earlier freeze of this target is over, and nobody has thawed it: {0}; nothing was locked, try again")]
+    NotThawed(String),
+    /// The process that freezes can't be told to end.
+    #[error("can't tell the process that holds the lock to end: {0}; it does at freeze.max_hold")]
+    NotEnded(io::Error),
     /// A detached freeze whose process ended without a word.
     #[error("the process that held {0} didn't say how it ended; take it that the lock was lost")]
     NoVerdict(String),

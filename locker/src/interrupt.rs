@@ -90,11 +90,12 @@ impl Deadline {
     }
 }
 
-/// SIGTERM and SIGINT, caught from here on.
+/// SIGTERM, SIGINT and SIGHUP, caught from here on.
 #[derive(Debug)]
 pub struct Stop {
     term: Signal,
     int: Signal,
+    hup: Signal,
 }
 
 impl Stop {
@@ -103,6 +104,7 @@ impl Stop {
         Ok(Self {
             term: signal(SignalKind::terminate())?,
             int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
         })
     }
 
@@ -111,6 +113,7 @@ impl Stop {
         tokio::select! {
             _ = self.term.recv() => {}
             _ = self.int.recv() => {}
+            _ = self.hup.recv() => {}
         }
     }
 
@@ -125,6 +128,7 @@ impl Stop {
             done = work => Ok(done),
             _ = self.term.recv() => Err(Interrupt::Signal("SIGTERM")),
             _ = self.int.recv() => Err(Interrupt::Signal("SIGINT")),
+            _ = self.hup.recv() => Err(Interrupt::Signal("SIGHUP")),
             meaning = passed(deadline) => Err(meaning),
         }
     }

@@ -302,7 +302,7 @@ async fn a_commands_failure_is_told_from_the_locks() {
 
     // The lock's end is the command's.
     let start = Instant::now();
-    let ended = world.run(&["run", "main", "--", "sleep", "60"]).await;
+    let ended = world.run(&["run", "main", "--", "sh", "-c", "sleep 60; true"]).await;
     assert!(start.elapsed() < 8 * SECOND, "{:?}", start.elapsed());
     assert_eq!(ended.code, 6, "{ended:?}");
     writer.next_commit(SECOND).await;
@@ -380,4 +380,69 @@ async fn a_detached_freeze_without_the_lock_is_a_failure_at_once() {
     assert_eq!(ended.json()["error"]["kind"], "database");
     assert!(ended.stderr.contains("db.sock"), "{ended:?}");
     assert_eq!(world.run(&["thaw", "main"]).await.code, 15);
+}
+
+#[tokio::test]
+async fn a_detached_freeze_that_was_over_before_its_thaw_doesnt_count() {
+    let world = World::new(LONG, &[]).await;
+    let writer = world.server.write().await;
+    assert_eq!(world.run(&["freeze", "main", "--detach"]).await.code, 0);
+    let told = world.run(&["frozen", "main", "--json"]).await.json();
+    // It ends well, but nobody who copies knows.
+    let ended = std::process::Command::new("kill")
+        .args(["-TERM", &told["pid"].to_string()])
+        .status();
+    assert!(ended.unwrap().success());
+    writer.next_commit(2 * SECOND).await;
+    tokio::time::sleep(SECOND).await;
+    // A second one isn't begun over the first, whose thaw would pass for its own.
+    let second = world.run(&["freeze", "main", "--detach"]).await;
+    assert_eq!(second.code, 10, "{second:?}");
+    assert_eq!(world.run(&["thaw", "main"]).await.code, 15);
+
+    assert_eq!(world.run(&["freeze", "main", "--detach"]).await.code, 0);
+    let told = world.run(&["frozen", "main", "--json"]).await.json();
+    let ended = std::process::Command::new("kill")
+        .args(["-TERM", &told["pid"].to_string()])
+        .status();
+    assert!(ended.unwrap().success());
+    tokio::time::sleep(SECOND).await;
+    let thawed = world.run(&["thaw", "main"]).await;
+    assert_eq!(thawed.code, 6, "{thawed:?}");
+}
+
+#[tokio::test]
+async fn a_freeze_that_nobody_can_be_told_of_is_given_up() {
+    let world = World::new(LONG, &[]).await;
+    let writer = world.server.write().await;
+    for arguments in ["freeze main --detach", "freeze main"] {
+        let script = format!(
+            "{} {arguments} --config-dir {dir} --run-dir {dir} >/dev/full",
+            mariasnap_tests::locker::binary().display(),
+            dir = world.run_dir().display()
+        );
+        let ended = tokio::process::Command::new("sh")
+            .args(["-c", &script])
+            .output()
+            .await
+            .unwrap();
+        assert!(!ended.status.success(), "{ended:?}");
+        writer.next_commit(SECOND).await;
+        assert!(!is_frozen(&world).await);
+    }
+    assert_eq!(world.run(&["thaw", "main"]).await.code, 15);
+}
+
+#[tokio::test]
+async fn once_ends_at_the_first_signal() {
+    let world = World::new(&format!("[lock]\nmax_wait = \"30s\"\n{LONG}"), &[]).await;
+    let mut other = world.server.connect().await;
+    other.query_drop("BACKUP STAGE START").await.unwrap();
+    let run = world.start(&["freeze", "main", "--once"], &[]);
+    tokio::time::sleep(2 * SECOND).await;
+    let start = Instant::now();
+    run.signal("TERM");
+    let ended = run.end().await;
+    assert!(start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
+    assert_eq!(ended.code, 8, "{ended:?}");
 }

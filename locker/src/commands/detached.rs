@@ -32,7 +32,10 @@ pub(super) async fn freeze(args: &FreezeArgs) -> Exit {
 
 async fn start(args: &FreezeArgs) -> Result<Exit, Error> {
     let mut stop = Stop::catch().map_err(Error::Runtime)?;
-    Verdict::take(&args.run.dir, &args.target.target).map_err(Error::Verdict)?;
+    if let Some(verdict) = Verdict::take(&args.run.dir, &args.target.target).map_err(Error::Verdict)? {
+        // Whoever began that one would take ours for its own.
+        return Err(Error::NotThawed(verdict.message));
+    }
     let mut child = command(args).map_err(Error::Verdict)?.spawn().map_err(Error::Runtime)?;
     let Some(stdout) = child.stdout.take() else {
         return Err(Error::Runtime(std::io::ErrorKind::BrokenPipe.into()));
@@ -42,12 +45,15 @@ async fn start(args: &FreezeArgs) -> Result<Exit, Error> {
     match stop.unless(None, stdout.read_line(&mut told)).await {
         Ok(read) => read.map_err(Error::Runtime)?,
         Err(interrupt) => {
-            end(&child);
+            give_up(args, child).await?;
             return Err(Error::NotDetached(interrupt));
         }
     };
     if told.starts_with(super::hold::FROZEN) {
-        show_told(args, &told)?;
+        if let Err(error) = show_told(args, &told) {
+            give_up(args, child).await?;
+            return Err(error);
+        }
         return Ok(Exit::Ok);
     }
     failed(args, child, &told).await
@@ -108,25 +114,30 @@ async fn failed(args: &FreezeArgs, mut child: Child, told: &str) -> Result<Exit,
     Ok(Exit::of_freeze(code))
 }
 
-fn end(child: &Child) {
+/// Nobody will thaw it.
+async fn give_up(args: &FreezeArgs, mut child: Child) -> Result<(), Error> {
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM)) {
         tracing::warn!(%error, "can't tell the process that freezes to end; it does at freeze.max_hold");
     }
+    child.wait().await.map_err(Error::Runtime)?;
+    Verdict::take(&args.run.dir, &args.target.target).map_err(Error::Verdict)?;
+    Ok(())
 }
 
 /// Ends the freeze of a detached process, and says how it was.
 pub(super) async fn thaw(args: &ThawArgs) -> Result<Exit, Error> {
     let (dir, target) = (&args.run.dir, &args.target);
     let run = match freeze::look(dir, target)? {
-        Seen::Frozen(told) => {
-            freeze::end(dir, target, &told)?;
+        Seen::Frozen { told, owner } => {
+            freeze::end(&told, owner).map_err(Error::NotEnded)?;
             told["run"].as_str().unwrap_or_default().to_owned()
         }
         Seen::OnItsWay => return Err(not_frozen(args, " yet; a freeze is on its way to the lock")),
         Seen::Nothing => match Verdict::take(dir, target).map_err(Error::Verdict)? {
             None => return Err(not_frozen(args, "")),
-            Some(verdict) => return judge(args, verdict),
+            // Even if it came to a good end: that was before now, and so perhaps before the copy.
+            Some(verdict) => return Err(Error::EndedBefore(verdict.message)),
         },
     };
     let waiting = async {

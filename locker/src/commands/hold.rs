@@ -6,10 +6,12 @@ use tracing::Instrument;
 use super::{show, tell};
 use crate::cli::{FreezeArgs, FrozenArgs, RunArgs, TargetArgs};
 use crate::config::{self, Settings};
+use crate::database::Session;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::freeze::{self, FreezeError, Frozen, Job, Seen, Thawed};
+use crate::freeze::{self, FreezeError, Frozen, Job, Lapse, Seen, Thawed};
 use crate::interrupt::Stop;
+use crate::lock::Cause;
 use crate::logging::{ready, step};
 use crate::report::log;
 use crate::run_id;
@@ -53,7 +55,7 @@ pub(super) async fn freeze(args: FreezeArgs) -> Exit {
 }
 
 async fn hold_still(args: &FreezeArgs, run: &str, stop: &mut Stop) -> Result<(), Error> {
-    let (settings, json) = (settings(&args.target)?, args.target.output.json);
+    let (settings, json) = (settings(&args.target).await?, args.target.output.json);
     let job = Job {
         target: &args.target.target,
         settings: &settings,
@@ -126,7 +128,7 @@ pub(super) async fn run(args: RunArgs) -> Exit {
 
 async fn hold_around(args: &RunArgs, run: &str) -> Result<(), Error> {
     let mut stop = Stop::catch().map_err(Error::Runtime)?;
-    let settings = settings(&args.target)?;
+    let settings = settings(&args.target).await?;
     let job = Job {
         target: &args.target.target,
         settings: &settings,
@@ -144,8 +146,18 @@ async fn hold_around(args: &RunArgs, run: &str) -> Result<(), Error> {
     }
 }
 
-fn settings(args: &TargetArgs) -> Result<Settings, Error> {
-    Ok(config::load(&args.config.dir, &args.target)?.for_freeze())
+/// The account is one that the server knows by its uid, as setup makes it; then root can't log in as it, but as itself.
+async fn settings(args: &TargetArgs) -> Result<Settings, Error> {
+    let mut settings = config::load(&args.config.dir, &args.target)?.for_freeze();
+    if let Some(as_root) = settings.database.for_root() {
+        match Session::connect(&settings.database).await {
+            Ok(session) => session.close().await,
+            Err(error) if error.is_denied() => settings.database = as_root,
+            // The freeze meets it as well, and tells.
+            Err(error) => tracing::debug!(%error, "the database can't be reached"),
+        }
+    }
+    Ok(settings)
 }
 
 /// Whoever waits for the lock is told first; the journal, which may be slow, last.
@@ -167,7 +179,7 @@ pub(super) fn frozen(args: &FrozenArgs) -> Result<Exit, Error> {
         Err(Error::NotFrozen { target, why })
     };
     match freeze::look(&args.run.dir, &args.target)? {
-        Seen::Frozen(told) => {
+        Seen::Frozen { told, .. } => {
             show(args.output.json, &told, || told.to_string())?;
             Ok(Exit::Ok)
         }
@@ -179,6 +191,14 @@ pub(super) fn frozen(args: &FrozenArgs) -> Result<Exit, Error> {
 impl Error {
     /// Whether somebody asked for the end.
     fn is_signal(&self) -> bool {
-        matches!(self, Self::Freeze(error) if matches!(**error, FreezeError::Interrupted(_)))
+        let Self::Freeze(error) = self else { return false };
+        match &**error {
+            FreezeError::Interrupted(_) => true,
+            FreezeError::Lock(error) => matches!(error.cause(), Cause::Interrupt(interrupt) if interrupt.is_signal()),
+            FreezeError::Lapsed { lapse, .. } => {
+                matches!(lapse, Lapse::Interrupted(interrupt) if interrupt.is_signal())
+            }
+            _ => false,
+        }
     }
 }

@@ -179,6 +179,15 @@ impl Database {
     }
 }
 
+impl Database {
+    /// How root may log in where the account is one that the server knows by its uid: the server knows root so as well.
+    pub fn for_root(&self) -> Option<Self> {
+        let is_by_uid = matches!(self.endpoint, Endpoint::Socket(_)) && self.password.is_none();
+        let user = "root".to_owned();
+        (is_by_uid && rustix::process::geteuid().is_root()).then(|| Self { user, ..self.clone() })
+    }
+}
+
 impl Endpoint {
     fn check(path: &Path, raw: RawDatabase, options: OptionFile) -> Result<Self, ConfigError> {
         if raw.socket.is_some() && (raw.host.is_some() || raw.port.is_some()) {

@@ -63,11 +63,12 @@ impl Session {
 }
 
 /// The statement that follows the lock in the same round trip, and ends what the server waits for in silence when
-/// `max_hold` and a second have gone by since [`Session::narrow`]. No statement follows before the unlock, so the time
-/// that the lock itself was waited for doesn't come on top. A clock that jumps can't make it longer than narrowing did.
-pub fn tighten(max_hold: Bound) -> String {
+/// `max_hold` and a second have gone by since [`Session::narrow`], so that the time that the lock itself was waited for
+/// doesn't come on top. A clock that jumps can't make it longer than `left`, which is what is left of `max_hold` by ours, and
+/// a second.
+pub fn tighten(max_hold: Bound, left: Duration) -> String {
     let limit = max_hold.get().as_micros() + 1_000_000;
-    let whole = max_hold.whole_seconds() + 1;
+    let whole = left.as_secs() + u64::from(left.subsec_nanos() > 0) + 1;
     format!(
         "SET SESSION wait_timeout = GREATEST(1, LEAST({whole}, ({limit} - \
          TIMESTAMPDIFF(MICROSECOND, @mariasnap_since, SYSDATE(6))) DIV 1000000))"

@@ -1,9 +1,9 @@
 //! The file that says, while a target is frozen, since when and at which position. Its lock is the claim: it dies with the
 //! process, so that a file left behind by one that was killed passes for nothing.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,6 +53,15 @@ fn path_of(run_dir: &Path, target: &TargetName) -> PathBuf {
     run_dir.join(format!("{target}.freeze.json"))
 }
 
+/// Whether the file is the one that has that name.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    match path.symlink_metadata() {
+        Ok(there) => Ok(there.ino() == file.metadata()?.ino()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Tries for a little while: whoever looks whether the target is frozen has the file for an instant.
 fn lock(file: &File) -> Result<(), Errno> {
     const TRIES: u32 = 10;
@@ -83,7 +92,6 @@ impl Claim {
                 .write(true)
                 .create(true)
                 .truncate(false)
-                .mode(0o644)
                 .custom_flags(flags)
                 .open(&path)
                 .map_err(|error| match Errno::from_io_error(&error) {
@@ -99,15 +107,11 @@ impl Claim {
                 return Err(ClaimError::Left(path));
             }
             // Its last owner may have removed it between the opening and the locking.
-            let ours = file.metadata().map_err(failed)?.ino();
-            match path.symlink_metadata() {
-                Ok(there) if there.ino() == ours => {
-                    file.set_len(0).map_err(failed)?;
-                    return Ok(Self { file, path, once });
-                }
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(failed(error)),
+            if is_at(&file, &path).map_err(failed)? {
+                file.set_len(0).map_err(failed)?;
+                // A unit's umask is for secrets, of which there is none in it.
+                file.set_permissions(Permissions::from_mode(0o644)).map_err(failed)?;
+                return Ok(Self { file, path, once });
             }
         }
     }
@@ -127,9 +131,9 @@ impl Drop for Claim {
     fn drop(&mut self) {
         // Emptied first: whoever has it open must not take it for a freeze.
         let emptied = self.file.set_len(0);
-        let gone = match self.once {
-            true => emptied,
-            false => emptied.and_then(|()| std::fs::remove_file(&self.path)),
+        let gone = match is_at(&self.file, &self.path) {
+            Ok(true) if !self.once => emptied.and_then(|()| std::fs::remove_file(&self.path)),
+            _ => emptied,
         };
         if let Err(error) = gone {
             tracing::warn!(%error, "can't remove {}", self.path.display());
@@ -140,65 +144,70 @@ impl Drop for Claim {
 /// What [`look`] saw.
 #[derive(Debug, PartialEq)]
 pub enum Seen {
-    /// Frozen now; what the file tells.
-    Frozen(serde_json::Value),
+    /// Frozen now.
+    Frozen {
+        /// What the file tells.
+        told: serde_json::Value,
+        /// The file's owner, who can have written anything into it.
+        owner: u32,
+    },
     /// A freeze is on its way to the lock.
     OnItsWay,
     /// Nobody freezes it.
     Nothing,
 }
 
-/// Whether a target is frozen right now.
+/// Whether a target is frozen right now; by the unit, or by anybody else.
 pub fn look(run_dir: &Path, target: &TargetName) -> Result<Seen, ClaimError> {
     let path = path_of(run_dir, target);
-    let failed = |source| ClaimError::Io {
-        path: path.clone(),
-        source,
-    };
-    // The unit's file belongs to an unprivileged user, who must not be able to hold the reader up.
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
+    match look_at(&path) {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => {
+            let units = path_of(&run_dir.join("freeze").join(target.as_str()), target);
+            look_at(&units).map_err(|source| ClaimError::Io { path: units, source })
+        }
+        seen => seen.map_err(|source| ClaimError::Io { path, source }),
+    }
+}
+
+fn look_at(path: &Path) -> io::Result<Seen> {
+    // The unit's file belongs to an unprivileged user, who must be able neither to hold the reader up nor to lead it on.
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Seen::Nothing),
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(error),
     };
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(failed(io::Error::other("it isn't a regular file")));
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it isn't a regular file"));
     }
     match flock(&file, FlockOperation::NonBlockingLockShared) {
         Ok(()) => return Ok(Seen::Nothing),
         Err(Errno::WOULDBLOCK) => {}
-        Err(error) => return Err(failed(error.into())),
+        Err(error) => return Err(error.into()),
     }
     let mut text = String::new();
-    file.take(MOST_BYTES).read_to_string(&mut text).map_err(failed)?;
-    match text.is_empty() {
-        true => Ok(Seen::OnItsWay),
-        false => serde_json::from_str(&text)
-            .map(Seen::Frozen)
-            .map_err(|error| failed(error.into())),
+    file.take(MOST_BYTES).read_to_string(&mut text)?;
+    if text.is_empty() {
+        return Ok(Seen::OnItsWay);
     }
+    let told = serde_json::from_str(&text)?;
+    let owner = metadata.uid();
+    Ok(Seen::Frozen { told, owner })
 }
 
-/// Tells the process that holds the target to end its freeze; `told` is what [`look`] saw.
+/// Tells the process that holds the target to end its freeze; `told` and `owner` are what [`look`] saw.
 ///
 /// Only of one's own: whoever may write the file could else have root end any process.
-pub fn end(run_dir: &Path, target: &TargetName, told: &serde_json::Value) -> Result<(), ClaimError> {
-    let path = path_of(run_dir, target);
-    let failed = |source| ClaimError::Io {
-        path: path.clone(),
-        source,
-    };
-    let owner = path.metadata().map_err(failed)?.uid();
+pub fn end(told: &serde_json::Value, owner: u32) -> io::Result<()> {
     if owner != rustix::process::geteuid().as_raw() {
         let why = "its freeze is somebody else's; stop mariasnap-freeze@.service if it is that";
-        return Err(failed(io::Error::other(why)));
+        return Err(io::Error::other(why));
     }
     let pid = told["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
-    let pid = pid
-        .and_then(Pid::from_raw)
-        .ok_or_else(|| failed(io::Error::other("it names no process")))?;
-    kill_process(pid, Signal::TERM).map_err(|error| failed(error.into()))
+    let pid = pid.and_then(Pid::from_raw);
+    let pid = pid.ok_or_else(|| io::Error::other("it names no process"))?;
+    Ok(kill_process(pid, Signal::TERM)?)
 }
 
 #[cfg(test)]
@@ -217,7 +226,9 @@ mod tests {
             Err(ClaimError::Busy(_))
         ));
         claim.tell(&Frozen::example()).unwrap();
-        assert_eq!(look(), Seen::Frozen(serde_json::to_value(Frozen::example()).unwrap()));
+        let told = serde_json::to_value(Frozen::example()).unwrap();
+        let owner = rustix::process::geteuid().as_raw();
+        assert_eq!(look(), Seen::Frozen { told, owner });
 
         // As if killed: the file stays, its lock doesn't.
         let path = path_of(dir.path(), &target);

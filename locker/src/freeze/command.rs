@@ -1,11 +1,11 @@
 //! `mariasnap run`: the lock around a command.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::{Child, Command};
 
 use super::{FreezeError, Frozen, Job, Thawed, run};
@@ -28,6 +28,12 @@ pub async fn around(
     let mut prepared = Command::new(command.first().map_or_else(OsString::new, Clone::clone));
     prepared.args(command.iter().skip(1));
 
+    // All of what it starts is told to end with it; but at a terminal, a group of its own couldn't read from it.
+    let is_alone = !io::stdin().is_terminal();
+    if is_alone {
+        prepared.process_group(0);
+    }
+
     let mut running: Option<Child> = None;
     let act = async |frozen: &Frozen| -> io::Result<ExitStatus> {
         prepared.envs(frozen.environment());
@@ -37,7 +43,7 @@ pub async fn around(
     };
     let done = run(job, act, None, stop).await;
     if let Some(child) = running.as_mut() {
-        end(child, &program).await;
+        end(child, &program, is_alone).await;
     }
     let thawed = done?;
     match thawed.end {
@@ -55,16 +61,24 @@ pub async fn around(
 }
 
 /// Sees to it that a command doesn't outlive its lock.
-async fn end(child: &mut Child, program: &str) {
+async fn end(child: &mut Child, program: &str, is_alone: bool) {
     let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) else {
         return;
     };
-    if let Err(error) = kill_process(pid, Signal::TERM) {
-        tracing::warn!(%error, "can't tell {program} to end");
-    }
-    if tokio::time::timeout(GRACE, child.wait()).await.is_err()
-        && let Err(error) = child.kill().await
-    {
-        tracing::warn!(%error, "can't kill {program}");
+    let tell = |signal| {
+        let told = match is_alone {
+            true => kill_process_group(pid, signal),
+            false => kill_process(pid, signal),
+        };
+        if let Err(error) = told {
+            tracing::warn!(%error, "can't tell {program} to end");
+        }
+    };
+    tell(Signal::TERM);
+    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
+        tell(Signal::KILL);
+        if let Err(error) = child.wait().await {
+            tracing::warn!(%error, "can't wait for {program}");
+        }
     }
 }

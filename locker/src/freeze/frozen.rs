@@ -69,11 +69,13 @@ impl Frozen {
         if held.position().is_some_and(|position| position.is_replicas()) {
             let settling = async {
                 tokio::time::sleep(SETTLING).await;
-                held.settle().await;
+                held.settle().await
             };
-            deadline.bound(settling).await?;
+            deadline.bound(settling).await??;
         }
-        // Where it couldn't be read, that is the proof's to say, and the lock's end.
+        if let Some(error) = held.unread() {
+            return Err(Lapse::Lost(error));
+        }
         let position = held.position().ok_or(Lapse::Unread)?;
         self.position = Recorded::of(position);
         self.wait_ms = milliseconds(held.waited());

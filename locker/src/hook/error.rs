@@ -73,6 +73,17 @@ pub enum HookError {
         /// What is known.
         why: String,
     },
+    /// The unit didn't stop.
+    #[error("{unit} didn't stop, so the database may still be locked, until freeze.max_hold is over: {why}")]
+    NotStopped {
+        /// The unit.
+        unit: String,
+        /// What systemd says.
+        why: String,
+    },
+    /// The caller can't be told.
+    #[error("can't write to standard output: {0}; nothing is frozen")]
+    Output(io::Error),
     /// systemctl.
     #[error("can't run {command}: {source}")]
     Systemctl {
@@ -97,7 +108,11 @@ impl HookError {
             Self::Interrupted(_) => Exit::LockNotObtained,
             Self::NotFrozen { .. } => Exit::NotFrozen,
             Self::Lost { .. } => Exit::LockLost,
-            Self::Record { .. } | Self::Systemctl { .. } | Self::Runtime(_) => Exit::Internal,
+            Self::NotStopped { .. }
+            | Self::Record { .. }
+            | Self::Output(_)
+            | Self::Systemctl { .. }
+            | Self::Runtime(_) => Exit::Internal,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! The way into the freeze: every target, or none.
 
+use std::io::Write;
+
 use mariasnap_dbus::TargetName;
 
 use super::HookError;
 use super::record::{Record, Records};
-use super::unit::Unit;
+use super::thaw::abort;
+use super::unit::{State, Unit};
 use crate::config::HookName;
 use crate::interrupt::{Deadline, Stop};
 
@@ -19,13 +22,30 @@ pub(super) async fn all(
 ) -> Result<(), HookError> {
     let _only_one = records.lock()?;
     let mut frozen = Vec::new();
-    for target in targets {
+    let failure = loop {
+        let Some(target) = targets.get(frozen.len()) else {
+            match all_still_are(&frozen).await {
+                Ok(()) => return Ok(()),
+                Err(error) => break error,
+            }
+        };
         match one(name, target, records, deadline, stop).await {
             Ok(record) => frozen.push(record),
-            Err(error) => {
-                super::thaw::abort(&frozen, records).await?;
-                return Err(error);
-            }
+            Err(error) => break error,
+        }
+    };
+    give_up(&frozen, records).await;
+    Err(failure)
+}
+
+/// The first may have lost its lock while the last was waited for.
+async fn all_still_are(frozen: &[Record]) -> Result<(), HookError> {
+    for record in frozen {
+        let unit = Unit::of(&record.target);
+        let state = unit.state().await?;
+        if !state.is_active() || state.invocation() != record.invocation {
+            let why = format!("while the others were waited for: {}", state.describe());
+            return Err(unit.lost(why));
         }
     }
     Ok(())
@@ -44,24 +64,42 @@ async fn one(
         target: target.clone(),
         hook: name,
         invocation: String::new(),
+        displaces: records
+            .read(name, target)?
+            .is_some_and(|left| !left.invocation.is_empty()),
     };
     records.write(&record)?;
     let started = stop.unless(Some(deadline), start(&unit)).await;
-    let failure = match started {
-        Ok(Ok(invocation)) => {
-            record.invocation = invocation;
-            // From here on a thaw knows it for its own.
-            match records.write(&record) {
-                Ok(()) => return Ok(record),
-                Err(error) => error,
-            }
-        }
-        Ok(Err(error)) => error,
-        Err(interrupt) => HookError::Interrupted(interrupt),
+    let begun = match started {
+        Ok(Ok(state)) => write_down(&mut record, &state, records),
+        Ok(Err(error)) => Err(error),
+        Err(interrupt) => Err(HookError::Interrupted(interrupt)),
     };
-    // Whatever came of the start, it must not come to a lock any more.
-    super::thaw::abort(&[record], records).await?;
-    Err(failure)
+    match begun {
+        Ok(()) => Ok(record),
+        Err(error) => {
+            // Whatever came of the start, it must not come to a lock any more, nor keep one.
+            give_up(&[record], records).await;
+            Err(error)
+        }
+    }
+}
+
+/// From here on a thaw knows it for its own; and whoever called is told.
+fn write_down(record: &mut Record, state: &State, records: &Records) -> Result<(), HookError> {
+    state.invocation().clone_into(&mut record.invocation);
+    records.write(record)?;
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{}", state.status())
+        .and_then(|()| stdout.flush())
+        .map_err(HookError::Output)
+}
+
+/// After a failure that is to be told itself.
+async fn give_up(frozen: &[Record], records: &Records) {
+    if let Err(error) = abort(frozen, records).await {
+        tracing::error!("{error}");
+    }
 }
 
 /// A unit that runs already would take a second start for done, and its first thaw would end both.
@@ -69,21 +107,20 @@ async fn require_free(target: &TargetName, unit: &Unit, records: &Records) -> Re
     if unit.state().await?.is_at_rest() {
         return Ok(());
     }
-    let by = match records.read(target)? {
-        Some(record) => format!("the hook {}", record.hook),
+    let by = match records.by(target)? {
+        Some(hook) => format!("the hook {hook}"),
         None => format!("whoever started {}", unit.name()),
     };
     let target = target.clone();
     Err(HookError::Busy { target, by })
 }
 
-/// Returns the invocation that holds the lock.
-async fn start(unit: &Unit) -> Result<String, HookError> {
+/// Returns what holds the lock.
+async fn start(unit: &Unit) -> Result<State, HookError> {
     let started = unit.start().await?;
     let state = unit.state().await?;
     if started.status.success() && state.is_active() && !state.invocation().is_empty() {
-        println!("{}", state.status());
-        return Ok(state.invocation().to_owned());
+        return Ok(state);
     }
     let said = String::from_utf8_lossy(&started.stderr).trim().replace('\n', " ");
     Err(HookError::NotStarted {

@@ -24,6 +24,8 @@ pub(super) struct Record {
     pub(super) hook: HookName,
     /// The unit's, once it holds the lock; empty before.
     pub(super) invocation: String,
+    /// Whether an earlier freeze of the same hook was over and not thawed: the next thaw may be meant for that one.
+    pub(super) displaces: bool,
 }
 
 /// All of them.
@@ -61,13 +63,23 @@ impl Records {
         }
     }
 
-    fn path(&self, target: &TargetName) -> PathBuf {
-        self.dir.join(format!("{target}.json"))
+    fn path(&self, hook: HookName, target: &TargetName) -> PathBuf {
+        self.dir.join(format!("{hook}@{target}.json"))
     }
 
-    /// Who has a target frozen, as far as it was written down.
-    pub(super) fn read(&self, target: &TargetName) -> Result<Option<Record>, HookError> {
-        let path = self.path(target);
+    /// Which hook has a target frozen, as far as it was written down.
+    pub(super) fn by(&self, target: &TargetName) -> Result<Option<HookName>, HookError> {
+        for hook in HookName::ALL {
+            if self.read(hook, target)?.is_some() {
+                return Ok(Some(hook));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What one hook has of a target.
+    pub(super) fn read(&self, hook: HookName, target: &TargetName) -> Result<Option<Record>, HookError> {
+        let path = self.path(hook, target);
         let failed = |source| HookError::Record {
             path: path.clone(),
             source,
@@ -91,10 +103,16 @@ impl Records {
         for entry in std::fs::read_dir(&self.dir).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             let name = name.to_string_lossy();
-            let target = name.strip_suffix(".json").and_then(|stem| TargetName::parse(stem).ok());
-            let Some(target) = target else { continue };
-            let is_asked = targets.is_empty() || targets.contains(&target);
-            found.extend(self.read(&target)?.filter(|record| is_asked && record.hook == hook));
+            let named = name.strip_suffix(".json").and_then(|stem| stem.split_once('@'));
+            let Some((_, target)) = named.filter(|(by, _)| *by == hook.as_str()) else {
+                continue;
+            };
+            let Ok(target) = TargetName::parse(target) else {
+                continue;
+            };
+            if targets.is_empty() || targets.contains(&target) {
+                found.extend(self.read(hook, &target)?);
+            }
         }
         found.sort_by(|one, other| one.target.cmp(&other.target));
         Ok(found)
@@ -102,10 +120,8 @@ impl Records {
 
     /// Writes it down in one step, so that whoever reads sees all of it.
     pub(super) fn write(&self, record: &Record) -> Result<(), HookError> {
-        let (path, draft) = (
-            self.path(&record.target),
-            self.dir.join(format!(".{}.new", record.target)),
-        );
+        let path = self.path(record.hook, &record.target);
+        let draft = path.with_extension("new");
         let written = serde_json::to_vec(record)
             .map_err(io::Error::from)
             .and_then(|text| File::create(&draft)?.write_all(&text))
@@ -115,10 +131,10 @@ impl Records {
 
     /// Strikes it out, unless another freeze has been written down meanwhile.
     pub(super) fn strike(&self, record: &Record) -> Result<(), HookError> {
-        if self.read(&record.target)?.as_ref() != Some(record) {
+        if self.read(record.hook, &record.target)?.as_ref() != Some(record) {
             return Ok(());
         }
-        let path = self.path(&record.target);
+        let path = self.path(record.hook, &record.target);
         match std::fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(HookError::Record { path, source }),
             _ => Ok(()),
@@ -135,6 +151,7 @@ mod tests {
             target: TargetName::parse(target).unwrap(),
             hook,
             invocation: "1".to_owned(),
+            displaces: false,
         }
     }
 
@@ -152,7 +169,8 @@ mod tests {
             records.of(HookName::Vmware, std::slice::from_ref(&two.target)).unwrap(),
             []
         );
-        assert_eq!(records.read(&two.target).unwrap(), Some(two));
+        assert_eq!(records.by(&two.target).unwrap(), Some(HookName::Generic));
+        assert_eq!(records.read(HookName::Vmware, &two.target).unwrap(), None);
         assert_eq!(records.of(HookName::QemuGa, &[]).unwrap(), []);
     }
 
@@ -160,19 +178,25 @@ mod tests {
     fn nobody_strikes_out_anothers() {
         let dir = tempfile::tempdir().unwrap();
         let records = Records::open_at(dir.path()).unwrap();
-        let (old, new) = (record("one", HookName::Vmware), record("one", HookName::Generic));
+        let (old, other) = (record("one", HookName::Vmware), record("one", HookName::Generic));
+        let new = Record {
+            invocation: "2".to_owned(),
+            ..old.clone()
+        };
+        records.write(&other).unwrap();
         records.write(&new).unwrap();
         records.strike(&old).unwrap();
-        assert_eq!(records.read(&new.target).unwrap(), Some(new.clone()));
+        assert_eq!(records.of(HookName::Vmware, &[]).unwrap(), std::slice::from_ref(&new));
         records.strike(&new).unwrap();
-        assert_eq!(records.read(&new.target).unwrap(), None);
+        assert_eq!(records.of(HookName::Vmware, &[]).unwrap(), []);
+        assert_eq!(records.of(HookName::Generic, &[]).unwrap(), [other]);
     }
 
     #[test]
     fn what_is_written_there_and_isnt_ours_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let records = Records::open_at(dir.path()).unwrap();
-        std::fs::write(dir.path().join("one.json"), "{}").unwrap();
+        std::fs::write(dir.path().join("vmware@one.json"), "{}").unwrap();
         assert!(matches!(
             records.of(HookName::Vmware, &[]),
             Err(HookError::Record { .. })

@@ -34,6 +34,12 @@ impl Unit {
         &self.name
     }
 
+    /// Its lock is gone, or was.
+    pub(super) fn lost(&self, why: String) -> HookError {
+        let unit = self.name.clone();
+        HookError::Lost { unit, why }
+    }
+
     /// Starts it, which ends when the lock is held, or isn't to be had. Dropped, it leaves the start under way.
     pub(super) async fn start(&self) -> Result<Output, HookError> {
         systemctl(&["--no-ask-password", "start", "--", &self.name]).await
@@ -47,6 +53,12 @@ impl Unit {
     pub(super) async fn state(&self) -> Result<State, HookError> {
         const SHOW: &str = "--property=ActiveState,Result,InvocationID,ExecMainStatus,StatusText";
         let shown = systemctl(&["show", SHOW, "--", &self.name]).await?;
+        if !shown.status.success() {
+            return Err(HookError::Systemctl {
+                command: format!("{SYSTEMCTL} show {}", self.name),
+                source: std::io::Error::other(String::from_utf8_lossy(&shown.stderr).trim().to_owned()),
+            });
+        }
         let text = String::from_utf8_lossy(&shown.stdout);
         let pairs = text.lines().filter_map(|line| line.split_once('='));
         Ok(State {

@@ -69,13 +69,8 @@ fn few(details: &[String]) -> String {
 /// can't log in as the unit's user then, and sees more.
 pub async fn check(target: &TargetName, settings: &Settings) -> Result<Check, CheckError> {
     let configured = &settings.database;
-    let is_socket = matches!(configured.endpoint, Endpoint::Socket(_));
-    if !(is_root() && is_socket && configured.password.is_none()) {
+    let Some(as_root) = configured.for_root() else {
         return make(target, settings, configured, Caller::Person).await;
-    }
-    let as_root = Database {
-        user: "root".to_owned(),
-        ..configured.clone()
     };
     match make(target, settings, &as_root, Caller::Person).await {
         Err(CheckError::Database(error @ DatabaseError::Connect { .. })) if error.is_denied() => {

@@ -9,7 +9,7 @@ use super::plan::Reading;
 use super::release::release;
 use super::strategy::Proof;
 use super::{Cause, Doubt, Kind, Plan};
-use crate::database::{Batch, DatabaseError, Position, Session};
+use crate::database::{Batch, DatabaseError, Position, Session, tighten};
 use crate::interrupt::{Deadline, Interrupt, Stop};
 
 const LOOKING: &str = "reading the position under the lock";
@@ -106,26 +106,27 @@ impl Held {
         }
     }
 
+    /// Why it couldn't be.
+    pub fn unread(&mut self) -> Option<DatabaseError> {
+        self.unread.take()
+    }
+
     /// Reads the position once more, for one that is told while the lock is held: a replica counts what it committed a
-    /// little later than it lets the lock in (see [`Position::settled_by`]). What goes wrong shows in the proof.
-    pub async fn settle(&mut self) {
+    /// little later than it lets the lock in (see [`Position::settled_by`]).
+    pub async fn settle(&mut self) -> Result<(), DatabaseError> {
         let Batch { sets, failure } = self.session.batch(LOOKING, &self.plan.again).await;
-        let later = failure.map_or_else(|| self.plan.interpret(sets), Err);
-        match (self.record.top.reading.as_mut(), later) {
-            (Some(first), Ok(later)) => first.position = first.position.clone().settled_by(later.position),
-            (_, Ok(_)) => {}
-            (_, Err(error)) => self.unread = Some(error),
+        let later = failure.map_or_else(|| self.plan.interpret(sets), Err)?;
+        if let Some(first) = self.record.top.reading.as_mut() {
+            first.position = first.position.clone().settled_by(later.position);
         }
+        Ok(())
     }
 
     /// Asks whether the connection that holds the lock still lives, and keeps it from being closed for its silence until
     /// `max_hold` is over. An error: the lock is gone, or nobody can tell.
     pub async fn keep(&mut self) -> Result<(), DatabaseError> {
-        self.session
-            .batch(KEEPING, &self.plan.keep)
-            .await
-            .failure
-            .map_or(Ok(()), Err)
+        let kept = tighten(self.plan.bounds.max_hold, self.deadline().remaining());
+        self.session.batch(KEEPING, &kept).await.failure.map_or(Ok(()), Err)
     }
 
     /// Proves that the lock has been held without a break since [`super::acquire`] returned, and unlocks. Always unlocks,

@@ -42,9 +42,6 @@ pub struct Plan {
     pub(super) look: String,
     /// One round trip: only the reading, for a hold that lasts.
     pub(super) again: String,
-    /// One round trip, for a hold that lasts: shows that the connection lives, keeps the server from closing it, and has
-    /// it closed at the end of `max_hold` all the same. See [`tighten`].
-    pub(super) keep: String,
     /// One round trip: reads counter and position again, and unlocks or asks whether the lock is still held.
     pub(super) end: String,
 }
@@ -60,7 +57,9 @@ impl Plan {
         let count = counter.map(|counter| counter.statement);
         let steps: Vec<_> = strategy.hard().into_iter().chain(flush).collect();
         let reading = || count.into_iter().chain([reader.statements()]);
-        let tightened = strategy.hard().map(|_| tighten(settings.lock.max_hold));
+        let tightened = strategy
+            .hard()
+            .map(|_| tighten(settings.lock.max_hold, settings.lock.max_hold.get()));
         let look = join(reading().chain(tightened.as_deref()));
         let (lock, look) = match strategy.stops_commits() && proof == Proof::Release {
             true => (join(steps.iter().copied()), look),
@@ -73,7 +72,6 @@ impl Plan {
         };
         Self {
             again: join(reading()),
-            keep: tightened.clone().unwrap_or_else(|| "DO 0".to_owned()),
             end: join(reading().chain(last)),
             lock,
             steps,

@@ -193,7 +193,9 @@ fn a_hook_that_is_told_to_end_leaves_nothing_locked() {
     let ran = world
         .vm
         .run(&format!("timeout --signal=TERM 3 {SCRIPTS}/50-mariasnap freeze"));
-    assert_ne!(ran.status, 0);
+    assert_eq!(ran.status, 124, "{ran:?}");
+    let rests = format!("[[ $(systemctl show -P ActiveState {UNIT}) != activ* ]]");
+    wait_until(world.vm, "the start is given up", &rests);
     // Its own time is shorter than its caller's.
     let bounded = world.vm.run("mariasnap hook vmware freeze --budget 2s");
     world.vm.ok("systemctl stop blocker.service");
@@ -205,6 +207,103 @@ fn a_hook_that_is_told_to_end_leaves_nothing_locked() {
         )),
         "inactive"
     );
+    world.assert_writes_go_on();
+}
+
+/// A second target on the same server, both with a lock that two can have at once.
+const TWO: &str = "
+printf '[lock]\nmax_wait = \"3s\"\n[freeze]\nstrategy = \"ftwrl\"\nhooks = [\"vmware\"]\nmax_hold = \"4s\"\n' \
+    >/etc/mariasnap/targets/main.toml
+sed 's/4s/60s/' /etc/mariasnap/targets/main.toml >/etc/mariasnap/targets/other.toml
+printf '[quiet]\nwait = \"30s\"\nage = \"1s\"\n' >>/etc/mariasnap/targets/other.toml
+";
+
+#[test]
+fn of_two_targets_both_or_none_are_frozen() {
+    let world = World::enter();
+    world.assert_writes_go_on();
+    world.vm.ok(TWO);
+    assert_eq!(tools(&world, "freeze").status, 0);
+    assert_eq!(
+        world.vm.run("mariasnap frozen main && mariasnap frozen other").status,
+        0
+    );
+    assert_eq!(tools(&world, "thaw").status, 0);
+
+    // The first doesn't last until the second has its quiet moment.
+    world
+        .vm
+        .ok("systemd-run --quiet --unit=blocker --collect mariadb -e 'SELECT SLEEP(9)'; sleep 2");
+    let ran = world.vm.run("mariasnap hook vmware freeze");
+    assert_eq!(ran.status, 6, "{ran:?}");
+    assert_eq!(
+        world.vm.run("mariasnap frozen main || mariasnap frozen other").status,
+        15
+    );
+    world.assert_writes_go_on();
+}
+
+#[test]
+fn nobody_thaws_anothers_freeze() {
+    let world = World::enter();
+    world.assert_writes_go_on();
+    configure(&world, "hooks = [\"vmware\", \"generic\"]");
+    let lose = || {
+        world.vm.ok("mariadb -e 'KILL USER mariasnap'");
+        wait_until(
+            world.vm,
+            "the unit fails",
+            &format!("systemctl is-failed --quiet {UNIT}"),
+        );
+    };
+    // Lost; begun anew by an administrator; given up by the tools.
+    assert_eq!(hook(&world, "vmware freeze"), 0);
+    lose();
+    world.vm.ok(&format!("systemctl start {UNIT}"));
+    assert_eq!(hook(&world, "vmware freezeFail"), 0);
+    assert_eq!(frozen(&world), 0);
+    world.vm.ok(&format!("systemctl stop {UNIT}"));
+
+    // Lost; begun anew for another hook.
+    assert_eq!(hook(&world, "vmware freeze"), 0);
+    lose();
+    assert_eq!(hook(&world, "generic pre"), 0);
+    assert_eq!(hook(&world, "vmware thaw"), 6);
+    assert_eq!(frozen(&world), 0);
+    assert_eq!(hook(&world, "generic post"), 0);
+
+    // Lost; begun anew for the same hook, which can't tell whose thaw comes first.
+    assert_eq!(hook(&world, "generic pre"), 0);
+    lose();
+    assert_eq!(hook(&world, "generic pre"), 0);
+    assert_eq!(hook(&world, "generic post"), 6);
+    assert_eq!(frozen(&world), 15);
+    assert_eq!(hook(&world, "generic post"), 15);
+
+    // Nobody could be told.
+    assert_eq!(hook(&world, "generic pre >/dev/full"), 1);
+    assert_eq!(frozen(&world), 15);
+    world.assert_writes_go_on();
+}
+
+#[test]
+fn root_runs_a_command_under_the_lock() {
+    let world = World::enter();
+    world.assert_writes_go_on();
+    let ran = world.vm.run(
+        "mariasnap run main -- sh -c 'echo $MARIASNAP_GTID; timeout 2 mariadb -e \"INSERT INTO probe.t VALUES (6)\"; echo $?'",
+    );
+    let gtid = world.vm.ok("mariadb -BNe 'SELECT @@gtid_binlog_pos'");
+    assert_eq!(
+        (ran.status, ran.stdout.trim()),
+        (0, format!("{gtid}\n124").as_str()),
+        "{ran:?}"
+    );
+    // The unit isn't started in the place of one that is held in the foreground.
+    let ran = world.vm.run(&format!(
+        "mariasnap run main -- sh -c '! systemctl start {UNIT} && mariasnap frozen main >/dev/null'"
+    ));
+    assert_eq!(ran.status, 0, "{ran:?}");
     world.assert_writes_go_on();
 }
 
