@@ -200,8 +200,8 @@ pub struct FrozenArgs {
 /// Who calls, and why.
 #[derive(Debug, Args)]
 pub struct HookArgs {
-    /// The caller.
-    #[arg(value_name = "NAME")]
+    /// The caller: vmware, veeam, qemu-ga or generic.
+    #[arg(value_name = "NAME", hide_possible_values = true)]
     pub name: HookName,
     /// The caller's word for what is going on; what follows is left alone, as a caller may add arguments of its own.
     pub phase: String,

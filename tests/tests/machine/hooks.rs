@@ -215,7 +215,6 @@ const TWO: &str = "
 printf '[lock]\nmax_wait = \"3s\"\n[freeze]\nstrategy = \"ftwrl\"\nhooks = [\"vmware\"]\nmax_hold = \"4s\"\n' \
     >/etc/mariasnap/targets/main.toml
 sed 's/4s/60s/' /etc/mariasnap/targets/main.toml >/etc/mariasnap/targets/other.toml
-printf '[quiet]\nwait = \"30s\"\nage = \"1s\"\n' >>/etc/mariasnap/targets/other.toml
 ";
 
 #[test]
@@ -230,10 +229,11 @@ fn of_two_targets_both_or_none_are_frozen() {
     );
     assert_eq!(tools(&world, "thaw").status, 0);
 
-    // The first doesn't last until the second has its quiet moment.
-    world
-        .vm
-        .ok("systemd-run --quiet --unit=blocker --collect mariadb -e 'SELECT SLEEP(9)'; sleep 2");
+    // The first doesn't last until the second has its lock.
+    world.vm.ok(
+        "drop=/run/systemd/system/mariasnap-freeze@other.service.d; mkdir -p $drop
+        printf '[Service]\\nExecStartPre=/bin/sleep 6\\n' >$drop/slow.conf; systemctl daemon-reload",
+    );
     let ran = world.vm.run("mariasnap hook vmware freeze");
     assert_eq!(ran.status, 6, "{ran:?}");
     assert_eq!(
@@ -290,10 +290,10 @@ fn nobody_thaws_anothers_freeze() {
 fn root_runs_a_command_under_the_lock() {
     let world = World::enter();
     world.assert_writes_go_on();
+    let gtid = world.vm.ok("mariadb -BNe 'SELECT @@gtid_binlog_pos'");
     let ran = world.vm.run(
         "mariasnap run main -- sh -c 'echo $MARIASNAP_GTID; timeout 2 mariadb -e \"INSERT INTO probe.t VALUES (6)\"; echo $?'",
     );
-    let gtid = world.vm.ok("mariadb -BNe 'SELECT @@gtid_binlog_pos'");
     assert_eq!(
         (ran.status, ran.stdout.trim()),
         (0, format!("{gtid}\n124").as_str()),
