@@ -45,16 +45,12 @@ enum Command {
         writers: usize,
         #[arg(long, default_value_t = 40)]
         count: usize,
-        /// The time that is looked at.
+        /// Shortest time that is looked at from each command's start on.
         #[arg(long, default_value_t = 1200)]
         window_ms: u64,
         /// Pause before each command.
-        #[arg(long, default_value_t = 700)]
+        #[arg(long, default_value_t = 300)]
         settle_ms: u64,
-        /// Run with the side's name after each turn; prints around which moment the window lies, in microseconds since the
-        /// epoch, or nothing where it begins with the command.
-        #[arg(long)]
-        moment: Option<String>,
         /// Run before each turn, not looked at; must succeed.
         #[arg(long)]
         before: Option<String>,
@@ -89,7 +85,6 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
             count,
             window_ms,
             settle_ms,
-            moment,
             before,
             between,
             sides,
@@ -99,7 +94,6 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
                 window: Duration::from_millis(window_ms),
                 settle: Duration::from_millis(settle_ms),
                 sides,
-                moment,
                 before,
                 between,
             };

@@ -19,13 +19,10 @@ pub type Side = (String, String);
 pub struct Plan {
     /// How often each side is run.
     pub rounds: usize,
-    /// The time that is looked at. The same for all sides, or else the one whose command takes longer would be charged
-    /// with more of what happens without it.
+    /// Shortest time that is looked at from a command's start on. The same for all sides, or else the one whose
+    /// command takes longer would be charged with more of what happens without it.
     pub window: Duration,
-    /// Shell command, run with the side's name after its window, that prints around which moment the window lies, in
-    /// microseconds since the epoch; where it prints nothing, the window begins with the side's command.
-    pub moment: Option<String>,
-    /// Pause before each command; a window may begin in it.
+    /// Pause before each command.
     pub settle: Duration,
     /// The sides.
     pub sides: Vec<Side>,
@@ -38,10 +35,8 @@ pub struct Plan {
 /// What the load felt of one side.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Felt {
-    /// Longest time without a commit in the window of each run, in milliseconds.
+    /// Longest time without a commit around each run, in milliseconds.
     pub gaps_ms: Vec<f64>,
-    /// The same from the command's start to its end, in milliseconds.
-    pub whole_gaps_ms: Vec<f64>,
     /// How long each run of the command took, in milliseconds.
     pub took_ms: Vec<f64>,
     /// How long the writers waited for their commits around all runs.
@@ -130,27 +125,13 @@ async fn run(load: &Writers, plan: &Plan, side: &Side, measured: &mut Measured) 
     let window_ends = tokio::time::Instant::now() + plan.window;
     shell(name, command).await?;
     let took = now_us() - from;
-    tokio::time::sleep_until(window_ends.max(tokio::time::Instant::now() + plan.window / 2)).await;
+    tokio::time::sleep_until(window_ends).await;
     let to = now_us();
     // A stall that isn't over yet counts whole as well.
     while load.look(|report| report.errors.is_empty() && report.commits_us.last() <= Some(&to)) {
         sleep(Duration::from_millis(10)).await;
     }
-    let length = u64::try_from(plan.window.as_micros())?;
-    let began = match &plan.moment {
-        None => from,
-        Some(command) => match printed(&format!("{command} {name}")).await?.trim() {
-            "" => from,
-            moment => moment.parse::<u64>()? - length / 2,
-        },
-    };
-    let earliest = from - u64::try_from(plan.settle.as_micros())?;
-    if began < earliest || began + length > to {
-        return Err(format!("{name}: its window isn't that of its command").into());
-    }
-    let whole = load.look(|report| longest(&report.commits_us, from, from + took));
-    load.look(|report| measured.add(report, began, began + length))?;
-    measured.felt.whole_gaps_ms.push(whole as f64 / 1000.0);
+    load.look(|report| measured.add(report, from, to))?;
     measured.felt.took_ms.push(took as f64 / 1000.0);
     Ok(())
 }
@@ -180,18 +161,6 @@ async fn shell(what: &str, command: &str) -> Result<(), Box<dyn Error>> {
     match status.success() {
         true => Ok(()),
         false => Err(format!("{what}: {command:?} ended with {status}").into()),
-    }
-}
-
-async fn printed(command: &str) -> Result<String, Box<dyn Error>> {
-    let output = tokio::process::Command::new("/bin/sh")
-        .arg("-c")
-        .arg(command)
-        .output()
-        .await?;
-    match output.status.success() {
-        true => Ok(String::from_utf8(output.stdout)?),
-        false => Err(format!("{command:?} ended with {}", output.status).into()),
     }
 }
 

@@ -64,10 +64,6 @@ pub struct Figures {
     pub hold_ms_max: Option<f64>,
     /// How many of ours were unlocked at the early cut; none for the others.
     pub early_unlocks: Option<usize>,
-    /// The longest time without a commit from the command's start to its end.
-    pub whole_gap_ms_median: f64,
-    /// The largest of those.
-    pub whole_gap_ms_max: f64,
     /// How long the side's command took.
     pub took_ms_median: f64,
     /// How long the writers waited for their commits.
@@ -120,7 +116,6 @@ impl Figures {
         let hold = summary(notes, name, "hold_ms");
         let early = notes.get(&(name.to_owned(), "early".to_owned()));
         let gap = Summary::of(felt.gaps_ms.clone()).ok_or("a side was never run")?;
-        let whole = Summary::of(felt.whole_gaps_ms).ok_or("a side was never run")?;
         let took = Summary::of(felt.took_ms).ok_or("a side was never run")?;
         if let Some(hold) = hold.as_ref().filter(|hold| hold.n != gap.n) {
             return Err(format!("{} holds for {} snapshots", hold.n, gap.n));
@@ -133,8 +128,6 @@ impl Figures {
             hold_ms_median: hold.as_ref().map(|hold| hold.median),
             hold_ms_max: hold.map(|hold| hold.max),
             early_unlocks: early.map(|early| early.iter().filter(|early| **early > 0.0).count()),
-            whole_gap_ms_median: whole.median,
-            whole_gap_ms_max: whole.max,
             took_ms_median: took.median,
             commit: felt.commit,
             gaps_ms: felt.gaps_ms,
@@ -151,7 +144,6 @@ pub(crate) mod tests {
         let felt = || {
             let of = |place: usize| Felt {
                 gaps_ms: (0..40).map(|n| (place * 10 + n % 4) as f64).collect(),
-                whole_gaps_ms: vec![1.0; 40],
                 took_ms: vec![1.0; 40],
                 commit: Latency::default(),
             };
@@ -189,7 +181,6 @@ pub(crate) mod tests {
             "exact".to_owned(),
             Felt {
                 gaps_ms: vec![1.0, 2.0],
-                whole_gaps_ms: vec![1.0, 2.0],
                 took_ms: vec![1.0, 2.0],
                 commit: Latency::default(),
             },

@@ -13,4 +13,4 @@ done
 # Opened before each side in turn: the one before has closed them.
 ((tables == 0)) || sides+=(--before "$here/tables.sh open")
 : >/run/bench/notes
-ledger around --count "$rounds" "${sides[@]}" --moment "$here/moment.sh" --between "$here/between.sh $*"
+ledger around --count "$rounds" "${sides[@]}" --between "$here/between.sh $*"
