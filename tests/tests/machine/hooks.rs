@@ -212,9 +212,9 @@ fn a_hook_that_is_told_to_end_leaves_nothing_locked() {
 
 /// A second target on the same server, both with a lock that two can have at once.
 const TWO: &str = "
-printf '[lock]\nmax_wait = \"3s\"\n[freeze]\nstrategy = \"ftwrl\"\nhooks = [\"vmware\"]\nmax_hold = \"4s\"\n' \
+printf '[lock]\nmax_wait = \"3s\"\n[freeze]\nstrategy = \"ftwrl\"\nhooks = [\"vmware\"]\nmax_hold = \"60s\"\n' \
     >/etc/mariasnap/targets/main.toml
-sed 's/4s/60s/' /etc/mariasnap/targets/main.toml >/etc/mariasnap/targets/other.toml
+cp /etc/mariasnap/targets/main.toml /etc/mariasnap/targets/other.toml
 ";
 
 #[test]
@@ -230,10 +230,9 @@ fn of_two_targets_both_or_none_are_frozen() {
     assert_eq!(tools(&world, "thaw").status, 0);
 
     // The first doesn't last until the second has its lock.
-    world.vm.ok(
-        "drop=/run/systemd/system/mariasnap-freeze@other.service.d; mkdir -p $drop
-        printf '[Service]\\nExecStartPre=/bin/sleep 6\\n' >$drop/slow.conf; systemctl daemon-reload",
-    );
+    world.vm.ok("sed -i s/60s/4s/ /etc/mariasnap/targets/main.toml
+        drop=/run/systemd/system/mariasnap-freeze@other.service.d; mkdir -p $drop
+        printf '[Service]\\nExecStartPre=/bin/sleep 6\\n' >$drop/slow.conf; systemctl daemon-reload");
     let ran = world.vm.run("mariasnap hook vmware freeze");
     assert_eq!(ran.status, 6, "{ran:?}");
     assert_eq!(
