@@ -56,7 +56,7 @@ pub enum Command {
     /// It ends with 0 only if the lock was held all the while, with 6 if it was lost or nobody can tell, with 15 if nothing
     /// is frozen.
     #[command(after_help = "Examples:\n  mariasnap freeze main --detach && cut; mariasnap thaw main")]
-    Thaw(ThawArgs),
+    Thaw(FrozenArgs),
     /// Do nothing until told to end: for a container that lends others' hooks a place to run.
     Idle,
     /// Run a command while the database is held still.
@@ -157,19 +157,6 @@ pub struct FreezeArgs {
     pub detached: bool,
 }
 
-/// What to thaw.
-#[derive(Debug, Args)]
-pub struct ThawArgs {
-    /// The target's name.
-    pub target: TargetName,
-    /// Where it is told.
-    #[command(flatten)]
-    pub run: RunDirArgs,
-    /// How to report.
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
 /// What to run.
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -184,7 +171,7 @@ pub struct RunArgs {
     pub command: Vec<OsString>,
 }
 
-/// What to look for.
+/// What is frozen, and where that is told.
 #[derive(Debug, Args)]
 pub struct FrozenArgs {
     /// The target's name.

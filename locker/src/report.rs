@@ -203,12 +203,8 @@ pub(crate) mod log {
     }
 
     pub(crate) fn thawed<T>(thawed: &Thawed<T>) {
-        let (target, hold_ms) = (&thawed.frozen.target, milliseconds(thawed.held));
-        tracing::info!(
-            message_id = events::THAWED,
-            hold_ms,
-            "{target} is thawed; the lock was held all the while, for {hold_ms} ms"
-        );
+        let hold_ms = milliseconds(thawed.held);
+        tracing::info!(message_id = events::THAWED, hold_ms, "{thawed}");
     }
 
     pub(crate) fn warnings(report: &Report) {

@@ -10,8 +10,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::hold::{ON_ITS_WAY, not_frozen};
 use super::{show, tell};
-use crate::cli::{FreezeArgs, ThawArgs};
+use crate::cli::{FreezeArgs, FrozenArgs};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::freeze::{self, Seen, Verdict};
@@ -126,14 +127,14 @@ async fn give_up(args: &FreezeArgs, mut child: Child) -> Result<(), Error> {
 }
 
 /// Ends the freeze of a detached process, and says how it was.
-pub(super) async fn thaw(args: &ThawArgs) -> Result<Exit, Error> {
+pub(super) async fn thaw(args: &FrozenArgs) -> Result<Exit, Error> {
     let (dir, target) = (&args.run.dir, &args.target);
     let run = match freeze::look(dir, target)? {
         Seen::Frozen { told, owner } => {
             freeze::end(&told, owner).map_err(Error::NotEnded)?;
             told["run"].as_str().unwrap_or_default().to_owned()
         }
-        Seen::OnItsWay => return Err(not_frozen(args, " yet; a freeze is on its way to the lock")),
+        Seen::OnItsWay => return Err(not_frozen(args, ON_ITS_WAY)),
         Seen::Nothing => match Verdict::take(dir, target).map_err(Error::Verdict)? {
             None => return Err(not_frozen(args, "")),
             // Even if it came to a good end: that was before now, and so perhaps before the copy.
@@ -154,7 +155,7 @@ pub(super) async fn thaw(args: &ThawArgs) -> Result<Exit, Error> {
     }
 }
 
-fn judge(args: &ThawArgs, verdict: Verdict) -> Result<Exit, Error> {
+fn judge(args: &FrozenArgs, verdict: Verdict) -> Result<Exit, Error> {
     match verdict.exit_code {
         0 => {
             show(args.output.json, &verdict, || verdict.message.clone())?;
@@ -165,11 +166,6 @@ fn judge(args: &ThawArgs, verdict: Verdict) -> Result<Exit, Error> {
             message: verdict.message,
         }),
     }
-}
-
-fn not_frozen(args: &ThawArgs, why: &'static str) -> Error {
-    let target = args.target.to_string();
-    Error::NotFrozen { target, why }
 }
 
 /// Does nothing until it is told to end, but for what a container's first process owes to orphans.

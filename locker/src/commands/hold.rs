@@ -168,24 +168,26 @@ fn announce(frozen: &Frozen) {
 
 fn show_thawed<T>(thawed: &Thawed<T>, json: bool) -> Result<(), Error> {
     let (target, held_ms) = (thawed.frozen.target.as_str(), milliseconds(thawed.held));
-    show(json, &Event::Thawed { target, held_ms }, || {
-        format!("{target} is thawed; the lock was held all the while, for {held_ms} ms")
-    })
+    show(json, &Event::Thawed { target, held_ms }, || thawed.to_string())
 }
 
 pub(super) fn frozen(args: &FrozenArgs) -> Result<Exit, Error> {
-    let not_frozen = |why| {
-        let target = args.target.to_string();
-        Err(Error::NotFrozen { target, why })
-    };
     match freeze::look(&args.run.dir, &args.target)? {
         Seen::Frozen { told, .. } => {
             show(args.output.json, &told, || told.to_string())?;
             Ok(Exit::Ok)
         }
-        Seen::OnItsWay => not_frozen(" yet; a freeze is on its way to the lock"),
-        Seen::Nothing => not_frozen(""),
+        Seen::OnItsWay => Err(not_frozen(args, ON_ITS_WAY)),
+        Seen::Nothing => Err(not_frozen(args, "")),
     }
+}
+
+/// Why a target isn't frozen whose freeze has been begun.
+pub(super) const ON_ITS_WAY: &str = " yet; a freeze is on its way to the lock";
+
+pub(super) fn not_frozen(args: &FrozenArgs, why: &'static str) -> Error {
+    let target = args.target.to_string();
+    Error::NotFrozen { target, why }
 }
 
 impl Error {

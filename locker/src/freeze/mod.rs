@@ -7,6 +7,7 @@ mod frozen;
 mod hold;
 mod verdict;
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::interrupt::Stop;
 use crate::lock::{self, Held};
 use crate::logging::step;
 use crate::ready::Lockable;
+use crate::snapshot::milliseconds;
 use claim::Claim;
 use hold::hold;
 
@@ -54,6 +56,16 @@ pub struct Thawed<T> {
     pub held: Duration,
     /// What ended it.
     pub end: T,
+}
+
+impl<T> fmt::Display for Thawed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (target, held_ms) = (&self.frozen.target, milliseconds(self.held));
+        write!(
+            f,
+            "{target} is thawed; the lock was held all the while, for {held_ms} ms"
+        )
+    }
 }
 
 /// Holds the database still from before `act` begins until after it ends, or fails: `act` isn't begun without the lock,

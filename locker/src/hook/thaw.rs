@@ -6,12 +6,7 @@ use super::unit::Unit;
 
 /// Thaws all of them, whatever comes of each, and fails if any wasn't frozen to the end.
 pub(super) async fn all(frozen: &[Record], records: &Records) -> Result<(), HookError> {
-    let mut outcomes = Vec::new();
-    for record in frozen {
-        let thawed = one(record).await;
-        outcomes.push(thawed.and(records.strike(record)));
-    }
-    first(outcomes)
+    each(frozen, records, one).await
 }
 
 async fn one(record: &Record) -> Result<(), HookError> {
@@ -43,12 +38,25 @@ async fn one(record: &Record) -> Result<(), HookError> {
 /// Ends what was begun, of which nothing will be made: it doesn't matter whether it held. Fails only if the database may
 /// still be locked for it. What somebody else has started since is left alone.
 pub(super) async fn abort(frozen: &[Record], records: &Records) -> Result<(), HookError> {
-    let mut outcomes = Vec::new();
+    each(frozen, records, end_own).await
+}
+
+/// Ends each one so and strikes it out, whatever comes of the others. Returns the first failure; the rest are told here.
+async fn each(
+    frozen: &[Record],
+    records: &Records,
+    end: impl AsyncFn(&Record) -> Result<(), HookError>,
+) -> Result<(), HookError> {
+    let mut first = Ok(());
     for record in frozen {
-        let stopped = end_own(record).await;
-        outcomes.push(stopped.and(records.strike(record)));
+        let ended = end(record).await.and(records.strike(record));
+        match (&first, ended) {
+            (Err(_), Err(other)) => tracing::error!("{other}"),
+            (Ok(()), ended) => first = ended,
+            (Err(_), Ok(())) => {}
+        }
     }
-    first(outcomes)
+    first
 }
 
 async fn end_own(record: &Record) -> Result<(), HookError> {
@@ -70,14 +78,4 @@ async fn stop(unit: &Unit) -> Result<(), HookError> {
             why: String::from_utf8_lossy(&stopped.stderr).trim().to_owned(),
         }),
     }
-}
-
-/// The first failure; the others are told here.
-fn first(outcomes: Vec<Result<(), HookError>>) -> Result<(), HookError> {
-    let mut failures = outcomes.into_iter().filter_map(Result::err);
-    let first = failures.next();
-    for other in failures {
-        tracing::error!("{other}");
-    }
-    first.map_or(Ok(()), Err)
 }
