@@ -86,11 +86,11 @@ fn prepare(form: &Form, sides: &[&str]) -> Vm {
 }
 
 fn measure(vm: Vm, disk: &Disk, form: &Form, sides: &[&str]) -> Result<Profile, Box<dyn Error>> {
-    vm.throttle(disk.throttle);
+    vm.throttle("pool0", disk.throttle);
     let (rounds, tables) = (form.rounds(), form.tables);
     let felt = vm.watched(&format!("/root/bench/around.sh {rounds} {tables} {}", sides.join(" ")));
     // A machine that is kept is prepared faster so.
-    vm.throttle(DISKS[0].throttle);
+    vm.throttle("pool0", DISKS[0].throttle);
     let felt: BTreeMap<String, Felt> = serde_json::from_str(&felt)?;
     let notes = notes(&vm.ok("cat /run/bench/notes"))?;
     Ok(Profile::new(disk, felt, &notes)?)

@@ -123,9 +123,9 @@ impl Vm {
         ran.stdout.trim().to_owned()
     }
 
-    /// Slows the pool's disk; `limits` as QEMU has them: bytes a second in all, read and written, then operations.
-    pub fn throttle(self, limits: [&str; 6]) {
-        let command = ["block_set_io_throttle", "pool0"];
+    /// Slows a disk; `limits` as QEMU has them: bytes a second in all, read and written, then operations.
+    pub fn throttle(self, disk: &str, limits: [&str; 6]) {
+        let command = ["block_set_io_throttle", disk];
         self.monitor(&[&command[..], &limits].concat());
     }
 

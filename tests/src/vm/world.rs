@@ -103,7 +103,7 @@ impl World {
     /// Asserts that nothing holds commits up: a row goes in at once.
     pub fn assert_writes_go_on(&self) {
         self.vm
-            .ok("timeout 10 mariadb -e 'CREATE DATABASE IF NOT EXISTS probe; \
+            .ok("timeout 30 mariadb -e 'CREATE DATABASE IF NOT EXISTS probe; \
              CREATE TABLE IF NOT EXISTS probe.t (n INT); SET lock_wait_timeout=5; INSERT INTO probe.t VALUES (1)'");
     }
 }

@@ -3,6 +3,7 @@
 
 use mariasnap_tests::vm::{self, SNAPSHOT_UNIT, World};
 
+use super::blocker::{Blocker, running};
 use super::slow_disk::{start_and_wait_for_cut, wait_for_end, wait_until};
 
 /// Nothing left that pretends: what this run took is gone, or unproven.
@@ -107,11 +108,6 @@ fn server_killed_while_it_is_locked() {
     assert_nothing_consistent(&world);
 }
 
-/// Succeeds while the server is at this statement.
-fn running(statement: &str) -> String {
-    format!("mariadb -BNe \"SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE '{statement}%'\" | grep -q 1")
-}
-
 #[test]
 fn two_runs_at_once() {
     let world = World::enter();
@@ -123,13 +119,12 @@ fn two_runs_at_once() {
     // second one has come as far as asking.
     world
         .vm
-        .ok("printf '[lock]\nmax_wait = \"45s\"\n' >/etc/mariasnap/targets/main.toml
-         systemd-run --quiet --unit=blocker --collect mariadb -e 'BACKUP STAGE START; SELECT SLEEP(100)'");
-    wait_until(world.vm, "the blocker has the lock", &running("SELECT SLEEP(100)"));
+        .ok("printf '[lock]\nmax_wait = \"90s\"\n' >/etc/mariasnap/targets/main.toml");
+    let blocker = Blocker::new(world.vm);
     world.vm.ok(&format!("systemctl start --no-block {SNAPSHOT_UNIT}"));
     wait_until(world.vm, "the first run waits", &running("BACKUP STAGE START"));
     let second = world.vm.run("mariasnap snapshot --config-dir /root/cfg main");
-    world.vm.ok("systemctl stop blocker.service");
+    drop(blocker);
     assert_eq!(second.status, 10, "{second:?}");
     assert!(second.stderr.contains("main"), "{second:?}");
     assert_eq!(wait_for_end(&world), 0, "{}", world.journal(SNAPSHOT_UNIT));
@@ -146,11 +141,13 @@ fn database_down() {
 #[test]
 fn lock_not_obtained() {
     let world = World::enter();
+    // A short wait, so that the test is one.
     world
         .vm
-        .ok("systemd-run --quiet --unit=blocker --collect mariadb -e 'BACKUP STAGE START; SELECT SLEEP(40)'; sleep 1");
+        .ok("printf '[lock]\nmax_wait = \"5s\"\n' >/etc/mariasnap/targets/main.toml");
+    let blocker = Blocker::new(world.vm);
     let run = world.snapshot();
-    world.vm.ok("systemctl stop blocker.service");
+    drop(blocker);
     assert_eq!(run, (false, 5), "{}", world.journal(SNAPSHOT_UNIT));
     assert_nothing_consistent(&world);
     world.assert_writes_go_on();

@@ -8,6 +8,7 @@ use mariasnap_tests::ledger::recorded::Recorded;
 use mariasnap_tests::ledger::writers::Report;
 use mariasnap_tests::vm::{Agent, World, top};
 
+use super::blocker::Blocker;
 use super::freeze::{UNIT, assert_writes_stand_still, configure, frozen};
 use super::slow_disk::wait_until;
 
@@ -88,11 +89,9 @@ fn vmware_takes_no_quiesced_snapshot_without_the_lock() {
     world.assert_writes_go_on();
 
     // Somebody holds the lock.
-    world
-        .vm
-        .ok("systemd-run --quiet --unit=blocker --collect mariadb -e 'BACKUP STAGE START; SELECT SLEEP(60)'; sleep 1");
+    let blocker = Blocker::new(world.vm);
     let ran = tools(&world, "freeze");
-    world.vm.ok("systemctl stop blocker.service");
+    drop(blocker);
     assert_ne!(ran.status, 0, "{ran:?}");
     assert!(ran.text().contains("nothing is frozen"), "{ran:?}");
     world.assert_writes_go_on();
@@ -129,7 +128,7 @@ fn a_lock_lost_after_the_freeze_is_told_by_the_thaw() {
     assert!(ran.text().contains("isn't consistent"), "{ran:?}");
 
     // Outlasted.
-    configure(&world, "max_hold = \"2s\"\nhooks = [\"veeam\"]");
+    configure(&world, "max_hold = \"6s\"\nhooks = [\"veeam\"]");
     assert_eq!(world.vm.run("/usr/libexec/mariasnap/hooks/veeam-pre-freeze").status, 0);
     wait_until(
         world.vm,
@@ -187,9 +186,7 @@ fn a_hook_that_is_told_to_end_leaves_nothing_locked() {
     world
         .vm
         .ok("sed -i 's/^wait = .*/wait = \"60s\"/' /etc/mariasnap/targets/main.toml");
-    world
-        .vm
-        .ok("systemd-run --quiet --unit=blocker --collect mariadb -e 'BACKUP STAGE START; SELECT SLEEP(60)'; sleep 1");
+    let blocker = Blocker::new(world.vm);
     let ran = world
         .vm
         .run(&format!("timeout --signal=TERM 3 {SCRIPTS}/50-mariasnap freeze"));
@@ -198,7 +195,7 @@ fn a_hook_that_is_told_to_end_leaves_nothing_locked() {
     wait_until(world.vm, "the start is given up", &rests);
     // Its own time is shorter than its caller's.
     let bounded = world.vm.run("mariasnap hook vmware freeze --budget 2s");
-    world.vm.ok("systemctl stop blocker.service");
+    drop(blocker);
     assert_eq!(bounded.status, 5, "{bounded:?}");
     assert!(bounded.text().contains("(2s) was over"), "{bounded:?}");
     assert_eq!(
@@ -381,9 +378,9 @@ fn qemus_agent_freezes_for_a_copy_of_the_disk() {
     assert_eq!(agent.execute("guest-fsfreeze-status").unwrap(), "thawed");
     world.assert_writes_go_on();
     // Outlasted, the thaw says so; the file systems are thawed all the same. And a thaw of nothing is none.
-    configure(&world, "max_hold = \"2s\"\nhooks = [\"qemu-ga\"]");
+    configure(&world, "max_hold = \"5s\"\nhooks = [\"qemu-ga\"]");
     agent.execute("guest-fsfreeze-freeze").unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(4));
+    std::thread::sleep(std::time::Duration::from_secs(7));
     let lost = agent.execute("guest-fsfreeze-thaw").unwrap_err();
     assert!(lost.contains("isn't consistent"), "{lost}");
     assert_eq!(agent.execute("guest-fsfreeze-status").unwrap(), "thawed");

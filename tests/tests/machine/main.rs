@@ -6,6 +6,7 @@
 
 mod allowed;
 mod bad_input;
+mod blocker;
 mod check;
 mod clones;
 mod disturbed;

@@ -7,19 +7,20 @@ use mariasnap_tests::vm::{SNAPSHOT_UNIT, Vm, World};
 /// Write operations a second that the slowed disk still does: a cut then takes seconds.
 const SLOW: &str = "12";
 
-/// Slows the pool's disk until dropped.
-pub(crate) struct SlowDisk;
+/// Slows a disk until dropped.
+pub(crate) struct SlowDisk(&'static str);
 
 impl SlowDisk {
-    pub(crate) fn new() -> Self {
-        Vm.throttle(["0", "0", "0", SLOW, "0", "0"]);
-        Self
+    /// The machine's disk of this name: `pool0`, which the database is on, or `pool1`.
+    pub(crate) fn new(disk: &'static str) -> Self {
+        Vm.throttle(disk, ["0", "0", "0", SLOW, "0", "0"]);
+        Self(disk)
     }
 }
 
 impl Drop for SlowDisk {
     fn drop(&mut self) {
-        Vm.throttle(["0"; 6]);
+        Vm.throttle(self.0, ["0"; 6]);
     }
 }
 
@@ -38,7 +39,7 @@ pub(crate) fn start_and_wait_for_cut(world: &World) -> SlowDisk {
         .vm
         .ok("mariadb -e \"INSTALL SONAME 'metadata_lock_info'\" 2>/dev/null || true");
     dirty(world.vm);
-    let slow = SlowDisk::new();
+    let slow = SlowDisk::new("pool0");
     world.vm.ok(&format!("systemctl start --no-block {unit}"));
     wait_until(world.vm, "the lock is held", HOLDING);
     slow
