@@ -44,7 +44,8 @@ pub struct Report {
     pub wait_ms: u64,
     /// Attempts at the lock, the last of which came through.
     pub attempts: u32,
-    /// For how long others can have stood still: commits, or where they went on, DDL and writes without transactions.
+    /// For how long commits stood still; where they went on, for how long DDL did. (Writes without transactions wait under
+    /// the BACKUP STAGEs from the first flush on, which is before the lock.)
     pub hold_ms: u64,
     /// Snapshots destroyed afterwards.
     pub pruned: Vec<String>,

@@ -55,8 +55,12 @@ pub enum SyncPool {
     Succeed,
     /// Answers later.
     AnswerAfter(Duration),
+    /// Answers later, and at once when asked again.
+    FirstAfter(Duration),
     /// Answers `StorageFailed`.
     Fail,
+    /// Answers `Busy`: others have the pool.
+    Busy,
 }
 
 /// What it is told and what it saw.
@@ -330,10 +334,18 @@ impl Interface {
     }
 
     async fn sync_pool(&self, _ticket: &str) -> Result<(), HelperError> {
-        let sync = self.called("SyncPool").sync;
+        let sync = {
+            let mut state = self.called("SyncPool");
+            let sync = state.sync;
+            if matches!(sync, SyncPool::FirstAfter(_)) {
+                state.sync = SyncPool::Succeed;
+            }
+            sync
+        };
         match sync {
             SyncPool::Succeed => Ok(()),
-            SyncPool::AnswerAfter(delay) => {
+            SyncPool::Busy => Err(HelperError::Busy("pool tank is busy with other requests".to_owned())),
+            SyncPool::AnswerAfter(delay) | SyncPool::FirstAfter(delay) => {
                 tokio::time::sleep(delay).await;
                 Ok(())
             }

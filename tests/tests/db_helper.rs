@@ -39,18 +39,49 @@ async fn a_refusal_comes_before_any_lock() {
 }
 
 #[tokio::test]
-async fn a_pool_that_isnt_synced_costs_nothing_but_a_warning() {
+async fn a_sync_that_fails_costs_nothing_but_a_warning() {
+    let world = World::new("[lock]\nmax_wait = \"3s\"", &[]).await;
+    world.helper.state().sync = SyncPool::Fail;
+    let ended = world.snapshot().end().await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let warning = ended.json()["warnings"][0].as_str().unwrap().to_owned();
+    assert!(
+        warning.contains("wasn't synced") && warning.contains("I/O error"),
+        "{warning}"
+    );
+}
+
+/// The cut would queue behind the sync, with commits stopped.
+#[tokio::test]
+async fn no_commit_stops_while_the_pool_is_busy() {
     for (sync, why) in [
-        (SyncPool::AnswerAfter(20 * SECOND), "lock.max_stall"),
-        (SyncPool::Fail, "I/O error"),
+        (SyncPool::AnswerAfter(20 * SECOND), "lock.max_"),
+        (SyncPool::Busy, "is busy with other requests"),
     ] {
-        let world = World::new("[lock]\nmax_wait = \"3s\"", &[]).await;
+        let world = World::new("[lock]\nmax_wait = \"3s\"\nmax_stall = \"1s\"", &[]).await;
         world.helper.state().sync = sync;
         let ended = world.snapshot().end().await;
-        assert_eq!(ended.code, 0, "{ended:?}");
-        let warning = ended.json()["warnings"][0].as_str().unwrap().to_owned();
-        assert!(warning.contains("wasn't synced") && warning.contains(why), "{warning}");
+        assert_eq!(ended.code, 5, "{ended:?}");
+        assert!(
+            ended.stderr.contains("the pool's sync") && ended.stderr.contains(why),
+            "{ended:?}"
+        );
+        let calls = world.helper.calls();
+        assert!(
+            calls.contains(&"SyncPool") && !calls.contains(&"TakeSnapshot"),
+            "{calls:?}"
+        );
     }
+}
+
+#[tokio::test]
+async fn a_pool_that_was_busy_is_asked_again_before_the_next_attempt() {
+    let world = World::new("[lock]\nmax_wait = \"9s\"\nmax_stall = \"1s\"", &[]).await;
+    world.helper.state().sync = SyncPool::FirstAfter(20 * SECOND);
+    let ended = world.snapshot().end().await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.json()["attempts"], 2);
+    assert_eq!(ended.json()["warnings"], serde_json::json!([]));
 }
 
 #[tokio::test]

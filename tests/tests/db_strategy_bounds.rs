@@ -217,6 +217,52 @@ async fn a_server_that_stands_still_while_we_hold_is_given_up_on() {
     assert_free(&world).await;
 }
 
+/// The same where the process stands still before it hears that it has the lock, and so hasn't told the server what is left.
+#[tokio::test]
+async fn a_process_stopped_in_line_holds_nobody_up_for_longer() {
+    let world = world("max_wait = \"30s\"\nmax_hold = \"4s\"").await;
+    let writer = world.server.write().await;
+    writer.next_commit(5 * SECOND).await;
+    world.helper.state().sync = SyncPool::AnswerAfter(SECOND);
+    let run = world.snapshot();
+    world.helper.wait_for("SyncPool").await;
+    // The writer's commit waits for a replica that isn't there, BLOCK_COMMIT for the commit.
+    world
+        .server
+        .run(
+            "SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC, GLOBAL rpl_semi_sync_master_timeout = 3500, \
+             GLOBAL rpl_semi_sync_master_enabled = ON",
+        )
+        .await;
+    let in_line = "info LIKE 'BACKUP STAGE BLOCK_COMMIT%'";
+    wait_while(&world, in_line, true).await;
+    let queued = Instant::now();
+    run.signal("STOP");
+    wait_while(&world, in_line, false).await;
+    let granted = Instant::now();
+    assert!(granted - queued > SECOND, "nothing was put to the test");
+    while writer.commits_between(granted + SECOND / 10, Instant::now()) == 0 {
+        assert!(queued.elapsed() < 15 * SECOND, "no commit");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let stall = queued.elapsed();
+    run.signal("CONT");
+    println!("stopped in line, hold of 4 s at most: commits stood still for {stall:?}");
+    // A second for the server's whole seconds, and one for the machine.
+    assert!(stall < 6 * SECOND, "{stall:?}");
+    assert_ne!(run.end().await.code, 0);
+    assert_free(&world).await;
+}
+
+/// Waits until the process list has such a connection, or has none any more.
+async fn wait_while(world: &World, condition: &str, is_none: bool) {
+    let start = Instant::now();
+    while world.server.processes(condition).await.is_empty() == is_none {
+        assert!(start.elapsed() < 10 * SECOND, "{condition}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// The server's own bound counts from when others began to queue, not from when the lock was granted: a process that is
 /// stopped after a long wait for the lock doesn't hold them up for twice `max_hold`.
 #[tokio::test]

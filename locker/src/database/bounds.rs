@@ -51,10 +51,11 @@ impl Session {
     }
 
     /// The last statement before the lock holds others up: should this process stand still from then on, the server
-    /// itself ends the hold about a second after `max_hold`. [`tighten`] counts from here.
+    /// itself ends the hold about a second after `max_hold`, even if the lock was waited for until the bound. [`tighten`],
+    /// which counts from here too, gives back what wasn't waited.
     pub async fn narrow(&mut self, lock: &LockSettings) -> Result<(), DatabaseError> {
         let wait = lock.max_stall.min(lock.max_hold).whole_seconds();
-        let silence = lock.max_hold.whole_seconds() + 1;
+        let silence = lock.max_hold.whole_seconds() + 1 - wait;
         let statement = format!(
             "SET SESSION lock_wait_timeout = {wait}, SESSION wait_timeout = {silence}, @mariasnap_since = SYSDATE(6)"
         );

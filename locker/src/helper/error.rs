@@ -55,6 +55,11 @@ impl HelperFailure {
         }
     }
 
+    /// Whether the pool is at work on this call or on another, so that the next one would wait.
+    pub fn is_pool_busy(&self) -> bool {
+        self.is_timeout() || matches!(self.answer(), Some(HelperError::Busy(_)))
+    }
+
     /// Whether the connection broke before an answer came.
     pub fn is_broken_transport(&self) -> bool {
         matches!(self.answer(), None | Some(HelperError::ZBus(_)))

@@ -21,7 +21,7 @@ const LEAST: Duration = Duration::from_millis(200);
 const RECONNECT: &str = "connecting for another attempt";
 
 /// Takes the lock and reads the position under it. `sync` runs before commits stop, in each attempt, and counts towards
-/// the wait; only speed is lost where it fails or is slow, so neither ends the run.
+/// the wait. Where it fails, only speed is lost; while it is under way, commits aren't stopped.
 ///
 /// Nobody queues behind an attempt for longer than `lock.max_stall`: it is then given up, all that it locked or waited
 /// for is let go, and after a pause it is made again, until `lock.max_wait` is over. Whatever fails, nothing stays locked:
@@ -93,6 +93,7 @@ impl LockError {
         match (self, self.cause()) {
             (Self::LostBeforeCut { .. }, _) => false,
             (_, Cause::Interrupt(interrupt)) => matches!(interrupt, Interrupt::MaxStall(_) | Interrupt::MaxHold(_)),
+            (_, Cause::Helper(failure)) => failure.is_pool_busy(),
             (_, Cause::Database(error)) => error.code().is_some_and(|code| OTHERS_IN_THE_WAY.contains(&code)),
         }
     }

@@ -12,6 +12,8 @@ use crate::interrupt::{Deadline, Interrupt, Stop};
 
 const LOCKING: &str = "locking";
 
+const SYNC: &str = "the pool's sync";
+
 /// What an attempt has to go by.
 pub(super) struct Attempt<'a> {
     pub(super) session: &'a mut Session,
@@ -67,22 +69,21 @@ impl Attempt<'_> {
         })
     }
 
-    /// Syncs for half of what is left of the attempt at most, so that the other half is there for the lock. What went
-    /// wrong is returned for later: nothing is logged while anything is locked.
+    /// Waits for the pool's sync. One that is still under way when the attempt is over, or may be, fails it: the cut would
+    /// queue behind it, and commits with the cut. What only costs speed is returned for later: nothing is logged while
+    /// anything is locked.
     async fn sync(
         &mut self,
         sync: impl Future<Output = Result<(), HelperFailure>>,
     ) -> Result<Option<String>, LockError> {
-        let bound = self.deadline.remaining() / 2;
-        let synced = self.stop.unless(None, tokio::time::timeout(bound, sync)).await;
-        let why = match synced.map_err(|interrupt| self.not_obtained("the pool's sync", interrupt.into()))? {
-            Ok(Ok(())) => return Ok(None),
-            Ok(Err(failure)) => failure.to_string(),
-            Err(_) => format!("SyncPool took more than {bound:.1?}, half of what was left of lock.max_stall"),
-        };
-        Ok(Some(format!(
-            "the pool wasn't synced before the lock, so commits may have stood still for longer: {why}"
-        )))
+        let synced = self.stop.unless(Some(self.deadline), sync).await;
+        match synced.map_err(|interrupt| self.not_obtained(SYNC, interrupt.into()))? {
+            Ok(()) => Ok(None),
+            Err(failure) if failure.is_pool_busy() => Err(self.not_obtained(SYNC, failure.into())),
+            Err(failure) => Ok(Some(format!(
+                "the pool wasn't synced before the lock, so commits may have stood still for longer: {failure}"
+            ))),
+        }
     }
 
     async fn lock_and_read(&mut self, deadline: Deadline) -> Result<Option<Reading>, LockError> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::database::DatabaseError;
+use crate::helper::HelperFailure;
 use crate::interrupt::Interrupt;
 
 /// What cut a step short.
@@ -14,6 +15,9 @@ pub enum Cause {
     /// The server, or the connection to it.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The helper, or the pool.
+    #[error(transparent)]
+    Helper(#[from] HelperFailure),
 }
 
 /// The lock wasn't obtained, or was lost before anything was asked of the helper. Nothing was taken.

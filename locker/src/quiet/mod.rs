@@ -137,10 +137,7 @@ impl Watch<'_> {
                     blockers: found,
                 });
             }
-            step(&format!(
-                "killing what is in the way of the lock: {}",
-                error::List(&found)
-            ));
+            step(&format!("killing what is in the way of the lock: {}", found.len()));
             for blocker in &found {
                 killed
                     .kill(self.session, self.server.flavour, rule.what, blocker)
@@ -153,8 +150,9 @@ impl Watch<'_> {
     }
 }
 
+/// For `systemctl status`, which anybody may ask: whose statements these are, and what they say, is for the journal.
 fn status(found: &[Blocker]) -> String {
-    format!("waiting for a quiet moment: {}", error::List(found))
+    format!("waiting for a quiet moment: {} in the way", found.len())
 }
 
 fn tell_blocked(found: &[Blocker]) {

@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
-use mariasnap_tests::fake_helper::{CREATETXG, MOMENT, Take};
+use mariasnap_tests::fake_helper::{CREATETXG, MOMENT, SyncPool, Take};
 use mariasnap_tests::locker::Ended;
 
 use super::stage::{MAX_HOLD, MOST_OF_IT, Stage};
-use super::{FAULT, Fault};
+use super::{FAULT, Fault, Stall};
 
 /// In the order of the document.
 pub(crate) const FAULTS: &[Fault] = &[
+    Fault {
+        name: "the pool is still being synced when the wait is over",
+        stall: Stall::None,
+        code: Some(5),
+        drive: |stage| Box::pin(stage.sync(SyncPool::AnswerAfter(Duration::from_secs(60)))),
+        ..FAULT
+    },
     Fault {
         name: "helper never answers",
         least: MOST_OF_IT,

@@ -56,6 +56,12 @@ impl Stage {
         self.world.snapshot().end().await
     }
 
+    /// A run with this `SyncPool`, up to its end.
+    pub(crate) async fn sync(&mut self, sync: SyncPool) -> Ended {
+        self.world.helper.state().sync = sync;
+        self.world.snapshot().end().await
+    }
+
     /// A run with this `TakeSnapshot`, as far as the helper being asked for it.
     pub(crate) async fn take_begun(&mut self, take: Take) -> Running {
         self.world.helper.state().take = take;
@@ -85,7 +91,7 @@ impl Stage {
     pub(crate) async fn ftwrl_behind_an_update(&mut self) -> Running {
         self.fill_big("seq_1_to_1").await;
         // FLUSH TABLES comes through before it starts, FTWRL waits behind it.
-        self.world.helper.state().sync = SyncPool::AnswerAfter(PATIENCE);
+        self.world.helper.state().sync = SyncPool::AnswerAfter(MAX_STALL / 2);
         let run = self.world.snapshot();
         self.world.helper.wait_for("SyncPool").await;
         self.other(&["UPDATE t.big SET i = i + SLEEP(30)"]).await;
