@@ -42,8 +42,9 @@ target/generated/stamp: $(RELEASE)/mariasnap
 	touch $@
 
 install: build
-	packaging/stage "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)" "$(LIBEXECDIR)" "$(SHAREDIR)" "$(UNITDIR)"
-	@if [ -z "$(DESTDIR)" ]; then packaging/deb/postinst configure; fi
+	before=$$("$(PREFIX)/bin/mariasnap" --version 2>/dev/null); \
+	packaging/stage "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)" "$(LIBEXECDIR)" "$(SHAREDIR)" "$(UNITDIR)" && \
+	if [ -z "$(DESTDIR)" ]; then packaging/deb/postinst configure "$$before"; fi
 
 uninstall:
 	packaging/unstage "$(DESTDIR)" "$(PREFIX)" "$(LIBEXECDIR)" "$(SHAREDIR)" "$(UNITDIR)"

@@ -166,4 +166,15 @@ mod tests {
         }
         assert_eq!(Outcome::from_wire("made-up"), Outcome::Failed);
     }
+    #[test]
+    fn the_interfaces_file_names_every_outcome() {
+        let file = include_str!("../data/org.mariasnap.SnapshotHelper1.xml");
+        let (_, from_first) = file.split_once("in order: name, ").unwrap();
+        let (words, _) = from_first.split_once(", and").unwrap();
+        let mut named: Vec<_> = words.split('|').map(str::trim).collect();
+        let mut all = Outcome::ALL.map(Outcome::as_str);
+        named.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(named, all);
+    }
 }

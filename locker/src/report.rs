@@ -32,9 +32,9 @@ pub struct Report {
     pub gtid_floor: Option<String>,
     /// Where commits went on: a GTID position that the snapshot is at or before.
     pub gtid_ceiling: Option<String>,
-    /// `gtid_slave_pos` at the cut; none on a server that never replicated.
+    /// `gtid_slave_pos` at the cut; none on a server that never replicated, or where commits went on under the lock.
     pub gtid_slave: Option<String>,
-    /// Binary log at the cut; none where it is off.
+    /// Binary log at the cut; none where it is off, or where commits went on under the lock.
     pub binlog_file: Option<String>,
     /// Offset in it, in bytes.
     pub binlog_position: Option<u64>,

@@ -19,8 +19,8 @@ impl OptionFile {
         for section in ["client", "mariasnap"] {
             let mut inside = false;
             for line in text.lines().map(str::trim) {
-                if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                    inside = name.trim() == section;
+                if let Some((name, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+                    inside = name.trim_end() == section;
                 } else if inside && !line.starts_with(['#', ';']) {
                     options.take(line);
                 }
@@ -30,10 +30,10 @@ impl OptionFile {
     }
 
     fn take(&mut self, line: &str) {
-        let Some((key, value)) = line.split_once('=') else {
+        let Some((key, value)) = without_comment(line).split_once('=') else {
             return;
         };
-        let value = unquote(value.trim());
+        let value = unescape(unquote(value.trim()));
         match key.trim().replace('-', "_").as_str() {
             "user" => self.user = Some(value),
             "password" => self.password = Some(Secret::new(value)),
@@ -45,16 +45,33 @@ impl OptionFile {
     }
 }
 
-/// Takes off one pair of quotes, or a trailing comment where there are none, and resolves escapes.
-fn unquote(value: &str) -> String {
-    for quote in ['"', '\''] {
-        if let Some(inner) = value.strip_prefix(quote).and_then(|rest| rest.split_once(quote)) {
-            return unescape(inner.0);
+// A password must be the same to us as to the servers' own client, so all of this is done as its library does it.
+
+/// The line up to a `#` outside of quotes, whether or not a space is before it. A quote after a backslash ends no quotes.
+fn without_comment(line: &str) -> &str {
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, c) in line.char_indices() {
+        match (c, quote) {
+            ('\'' | '"', None) => quote = Some(c),
+            (_, Some(open)) if c == open && !escaped => quote = None,
+            ('#', None) => return &line[..at],
+            _ => {}
         }
+        escaped = quote.is_some() && c == '\\' && !escaped;
     }
-    unescape(value.split(" #").next().unwrap_or(value).trim_end())
+    line
 }
 
+/// Takes off one pair of quotes, which must be the value's first and last character.
+fn unquote(value: &str) -> &str {
+    ['"', '\'']
+        .into_iter()
+        .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote))
+        .unwrap_or(value)
+}
+
+/// Resolves the escapes, which are the same within quotes and without; a backslash before anything else stays.
 fn unescape(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     let mut chars = value.chars();
@@ -64,11 +81,14 @@ fn unescape(value: &str) -> String {
             continue;
         }
         match chars.next() {
+            Some('b') => out.push('\u{8}'),
             Some('n') => out.push('\n'),
-            Some('t') => out.push('\t'),
+            Some('r') => out.push('\r'),
             Some('s') => out.push(' '),
-            Some('\\') | None => out.push('\\'),
+            Some('t') => out.push('\t'),
+            Some(itself @ ('"' | '\'' | '\\')) => out.push(itself),
             Some(other) => out.extend(['\\', other]),
+            None => out.push('\\'),
         }
     }
     out
@@ -80,21 +100,33 @@ mod tests {
 
     #[test]
     fn own_section_wins_whatever_the_order() {
-        let text = "[mariasnap]\nuser = snap\n[client]\nuser=root\npassword = \"a#b\" # comment\n[mysqld]\nport=1\n";
+        let text =
+            "[mariasnap]\nuser = snap\n[client ] # all\nuser=root\npassword = \"a#b\" # comment\n[mysqld]\nport=1\n";
         let options = OptionFile::parse(text);
         assert_eq!(options.user.as_deref(), Some("snap"));
         assert_eq!(options.password, Some(Secret::new("a#b".into())));
         assert_eq!(options.port, None);
     }
 
+    /// Each as `my_print_defaults` shows it.
     #[test]
     fn values_as_the_client_reads_them() {
         for (line, want) in [
             ("password=plain", "plain"),
-            ("password = with#hash", "with#hash"),
+            ("password = cut#here", "cut"),
             ("password = cut # here", "cut"),
+            ("password = a'b#c'd#e", "a'b#c'd"),
             ("password='single \"inner\"'", "single \"inner\""),
             (r"password=a\\b\sc", r"a\b c"),
+            (r#"password="a\"b#c" # d"#, r#"a"b#c"#),
+            (r"password='it\'s'", "it's"),
+            (r#"password="a\\" #b"#, r"a\"),
+            (r#"password=a\"b#c"#, r#"a"b#c"#),
+            (r#"password="a"b"c""#, r#"a"b"c"#),
+            ("password=\"half", "\"half"),
+            (r"password=\b\n\r\s\t\q\", "\u{8}\n\r \t\\q\\"),
+            ("password=a=b", "a=b"),
+            ("password=\"\"", ""),
             ("password=", ""),
         ] {
             let options = OptionFile::parse(&format!("[client]\n{line}\n"));

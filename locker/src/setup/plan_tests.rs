@@ -48,6 +48,7 @@ fn survey(redo: bool, present: Present) -> Survey {
         units: State {
             socket: false,
             timer: false,
+            unread: false,
         },
     }
 }
@@ -102,6 +103,20 @@ fn the_rule_follows_what_the_admin_adds_to_the_entry() {
         commands.contains(&"try-restart".to_owned()),
         "the helper has to read it"
     );
+}
+
+#[test]
+fn a_setup_that_was_cut_short_before_the_reload_is_carried_on() {
+    let commands = |present, unread| {
+        let mut plan = plan("--on-calendar hourly", false, present).unwrap();
+        plan.units.unread = unread;
+        super::super::units::commands(&args("--on-calendar hourly"), &plan).concat()
+    };
+    let reload = "daemon-reload".to_owned();
+    assert!(commands(Present::default(), false).contains(&reload));
+    let there = || written(&plan("--on-calendar hourly", false, Present::default()).unwrap());
+    assert!(!commands(there(), false).contains(&reload));
+    assert_eq!(commands(there(), true)[0], reload);
 }
 
 #[test]

@@ -9,24 +9,26 @@ use super::rule;
 const HELPER_SOCKET: &str = "mariasnap-zfs-helper.socket";
 const HELPER_SERVICE: &str = "mariasnap-zfs-helper.service";
 
-/// Which units are enabled and active.
+/// Which units are enabled and active, as systemd knows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State {
     /// The helper's socket.
     pub(crate) socket: bool,
     /// The target's timer.
     pub(crate) timer: bool,
+    /// What was written for the timer before, and systemd has yet to read: by a setup that was cut short, or the admin.
+    pub(crate) unread: bool,
 }
 
 /// Asks systemd.
 pub(crate) fn state(args: &Args) -> State {
-    let is_on = |unit: &str| {
-        let is = |name, value| property(unit, name).as_deref() == Some(value);
-        is("UnitFileState", "enabled") && is("ActiveState", "active")
-    };
+    let is = |unit: &str, name, value| property(unit, name).as_deref() == Some(value);
+    let is_on = |unit: &str| is(unit, "UnitFileState", "enabled") && is(unit, "ActiveState", "active");
+    let timer = timer(args);
     State {
         socket: is_on(HELPER_SOCKET),
-        timer: is_on(&timer(args)),
+        timer: is_on(&timer),
+        unread: is(&timer, "NeedDaemonReload", "yes"),
     }
 }
 
@@ -62,7 +64,7 @@ fn require_calendar(args: &Args) -> Result<(), SetupError> {
 pub(crate) fn commands(args: &Args, plan: &Plan) -> Vec<Vec<String>> {
     let command = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let mut commands = Vec::new();
-    if plan.timer.as_ref().is_some_and(|timer| timer.writes()) {
+    if plan.units.unread || plan.timer.as_ref().is_some_and(|timer| timer.writes()) {
         commands.push(command(&["daemon-reload"]));
     }
     if plan.helper.writes() || plan.rule.writes() {

@@ -10,7 +10,7 @@ use super::nvlist::{NvList, RawList, RawPair, c_string};
 use super::{LzcError, Map, Value};
 
 macro_rules! library {
-    ($(#[$doc:meta])* $name:ident, $file:literal, $package:literal, { $($field:ident = $symbol:literal: $type:ty,)* }) => {
+    ($(#[$doc:meta])* $name:ident, $file:literal, { $($field:ident = $symbol:literal: $type:ty,)* }) => {
         $(#[$doc])*
         pub(super) struct $name {
             $(pub(super) $field: $type,)*
@@ -20,7 +20,7 @@ macro_rules! library {
 
         impl $name {
             fn open() -> Result<Self, LzcError> {
-                const FAILED: &str = concat!("can't use ", $file, ", which is in Debian's package ", $package);
+                const FAILED: &str = concat!("can't use ", $file, " of OpenZFS (Debian, Ubuntu: zfsutils-linux)");
                 let failed = |error| LzcError::new(FAILED, io::Error::other(error));
                 // SAFETY: the loader looks in the system's own directories (the file name has no slash), and
                 // these libraries' initialisers only set up their own data.
@@ -41,7 +41,7 @@ type Name = *const c_char;
 
 library! {
     /// libnvpair's functions.
-    Nvpair, "libnvpair.so.3", "libnvpair3linux", {
+    Nvpair, "libnvpair.so.3", {
         alloc = b"nvlist_alloc": unsafe extern "C" fn(*mut List, c_uint, c_int) -> c_int,
         free = b"nvlist_free": unsafe extern "C" fn(List),
         add_boolean = b"nvlist_add_boolean": unsafe extern "C" fn(List, Name) -> c_int,
@@ -66,7 +66,7 @@ type Program = unsafe extern "C" fn(Name, Name, u64, u64, List, *mut List) -> c_
 
 library! {
     /// libzfs_core's functions.
-    Core, "libzfs_core.so.3", "libzfs4linux", {
+    Core, "libzfs_core.so.3", {
         init = b"libzfs_core_init": unsafe extern "C" fn() -> c_int,
         fini = b"libzfs_core_fini": unsafe extern "C" fn(),
         snapshot = b"lzc_snapshot": unsafe extern "C" fn(List, List, *mut List) -> c_int,
