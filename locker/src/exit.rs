@@ -183,7 +183,7 @@ impl From<&SnapshotError> for Exit {
             (
                 _,
                 SnapshotError::CutShort {
-                    interrupt: Interrupt::MaxHold(_),
+                    interrupt: Interrupt::MaxHold { .. },
                     ..
                 },
             ) => Self::LockLost,

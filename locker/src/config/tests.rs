@@ -32,6 +32,8 @@ fn an_empty_file_is_a_valid_configuration() {
     assert!(settings.lock.allow_bugs.is_empty());
     assert!(settings.lock.early_cut);
     assert_eq!(settings.lock.max_hold.get(), Duration::from_secs(15));
+    assert_eq!(settings.lock.hold_key, "lock.max_hold");
+    assert_eq!(settings.clone().for_freeze().lock.hold_key, "freeze.max_hold");
     assert_eq!(settings.keep_last, None);
     assert_eq!(settings.helper, HelperSettings::default());
     assert_eq!(settings.layout, LayoutCheck::Error);
