@@ -195,3 +195,22 @@ fn a_missing_target_is_told_with_its_path() {
     assert!(message.contains("targets/nowhere.toml"), "{message}");
     assert_eq!(load_helper(dir.path(), &target).unwrap(), HelperSettings::default());
 }
+
+#[test]
+fn what_cant_be_a_target_is_in_no_targets_way() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(targets(dir.path()).unwrap(), []);
+    std::fs::create_dir(targets_dir(dir.path())).unwrap();
+    for file in [
+        "main.toml",
+        "a.toml",
+        ".#main.toml",
+        "main (copy).toml",
+        ".toml",
+        "main.toml~",
+    ] {
+        std::fs::write(targets_dir(dir.path()).join(file), "").unwrap();
+    }
+    let found = ["a", "main"].map(|name| TargetName::parse(name).unwrap());
+    assert_eq!(targets(dir.path()).unwrap(), found);
+}
