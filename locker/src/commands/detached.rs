@@ -111,7 +111,7 @@ async fn failed(args: &FreezeArgs, mut child: Child, told: &str) -> Result<Exit,
     }
     eprint!("{said}");
     Verdict::take(&args.run.dir, &args.target.target).map_err(Error::Verdict)?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(0);
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(Exit::of_freeze(code))
 }
 
@@ -161,8 +161,8 @@ fn judge(args: &FrozenArgs, verdict: Verdict) -> Result<Exit, Error> {
             show(args.output.json, &verdict, || verdict.message.clone())?;
             Ok(Exit::Ok)
         }
-        _ => Err(Error::Verdicted {
-            exit: Exit::of_freeze(verdict.exit_code),
+        code => Err(Error::Verdicted {
+            exit: Exit::of_freeze(Some(code)),
             message: verdict.message,
         }),
     }

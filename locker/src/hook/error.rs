@@ -51,8 +51,8 @@ pub enum HookError {
         unit: String,
         /// What it says.
         why: String,
-        /// With what its process ended.
-        status: u8,
+        /// With what its process ended, if it did by itself.
+        status: Option<u8>,
     },
     /// The caller's time, or a signal.
     #[error("{0} before everything was frozen; nothing is")]
