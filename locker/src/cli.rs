@@ -53,8 +53,8 @@ pub enum Command {
     Freeze(FreezeArgs),
     /// End a freeze that was begun with --detach, and tell how it was.
     ///
-    /// It ends with 0 only if the lock was held all the while, with 6 if it was lost or nobody can tell, with 15 if nothing
-    /// is frozen.
+    /// It ends with 0 only if the lock was held all the while, with 6 if it was lost or nobody can tell, or if the freeze was
+    /// over before, even by being killed; with 15 if nothing is frozen, nor was.
     #[command(after_help = "Examples:\n  mariasnap freeze main --detach && cut; mariasnap thaw main")]
     Thaw(FrozenArgs),
     /// Do nothing until told to end: for a container that lends others' hooks a place to run.

@@ -164,6 +164,7 @@ fn one_freeze_is_one_callers() {
     world.vm.ok(&format!("systemctl start {UNIT}"));
     assert_eq!(hook(&world, "generic pre"), 10);
     assert_eq!(hook(&world, "generic post"), 15);
+    assert_eq!(world.vm.run("mariasnap run main -- true").status, 10);
     assert_eq!(frozen(&world), 0);
     world.vm.ok(&format!("systemctl stop {UNIT}"));
 
