@@ -74,10 +74,14 @@ pub enum HookError {
         why: String,
     },
     /// The unit didn't stop.
-    #[error("{unit} didn't stop, so the database may still be locked, until freeze.max_hold is over: {why}")]
+    #[error(
+        "{unit} didn't stop, so the database may still be locked until {until}: {why}; thaw it again, or see systemctl status {unit}"
+    )]
     NotStopped {
         /// The unit.
         unit: String,
+        /// When the lock is given back at the latest.
+        until: String,
         /// What systemd says.
         why: String,
     },
