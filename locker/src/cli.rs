@@ -75,7 +75,8 @@ pub enum Command {
     /// after.
     ///
     /// Starts and stops mariasnap-freeze@TARGET.service of each target that names the hook in freeze.hooks, or of those
-    /// named here. It succeeds only with every lock held, and thaw only if every one was held throughout.
+    /// named here. It succeeds only with every lock held, and thaw only if every one was held throughout. Without any target
+    /// it fails; but vmware, whose hook is installed with the package, does nothing then and succeeds.
     ///
     /// The phases are: vmware freeze, freezeFail, thaw; veeam pre-freeze, post-thaw; qemu-ga freeze, thaw; generic pre, post.
     #[command(after_help = "Examples:\n  mariasnap hook vmware freeze\n  mariasnap hook generic pre --target main")]

@@ -7,6 +7,7 @@ use mariasnap_dbus::TargetName;
 
 use crate::config::{ConfigError, HookName};
 use crate::exit::Exit;
+use crate::freeze::ClaimError;
 use crate::interrupt::Interrupt;
 
 /// What a hook's caller has to know.
@@ -25,6 +26,20 @@ pub enum HookError {
     /// The configuration can't be used.
     #[error("{0}; nothing was frozen")]
     Config(#[from] ConfigError),
+    /// Somebody calls, and no target is to be frozen for it.
+    #[error(
+        "no target names {name} in freeze.hooks, so nothing is frozen; write hooks = [\"{name}\"] under [freeze] into {dir}/TARGET.toml",
+        dir = .dir.display()
+    )]
+    NoTarget {
+        /// The hook.
+        name: HookName,
+        /// Where the targets' files lie.
+        dir: PathBuf,
+    },
+    /// It can't be told whether somebody else freezes it.
+    #[error("{0}; nothing was frozen")]
+    Claim(#[from] ClaimError),
     /// What is frozen for whom can't be read or written down.
     #[error("can't use {path}, where it is written down what is frozen: {source}; hooks are run by root", path = .path.display())]
     Record {
@@ -58,7 +73,7 @@ pub enum HookError {
     #[error("{0} before everything was frozen; nothing is")]
     Interrupted(Interrupt),
     /// There is nothing to thaw.
-    #[error("nothing was frozen for {name}, though {} should have been", .targets.iter().map(TargetName::as_str).collect::<Vec<_>>().join(", "))]
+    #[error("of {} nothing was frozen for {name}, so there is nothing to thaw, nor a consistent copy", .targets.iter().map(TargetName::as_str).collect::<Vec<_>>().join(", "))]
     NotFrozen {
         /// The hook.
         name: HookName,
@@ -106,9 +121,10 @@ impl HookError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Phase { .. } => Exit::Usage,
-            Self::Config(_) => Exit::Config,
+            Self::Config(_) | Self::NoTarget { .. } => Exit::Config,
             Self::Busy { .. } | Self::AnotherAtWork => Exit::Busy,
             Self::NotStarted { status, .. } => Exit::of_freeze(*status),
+            Self::Claim(error) => Exit::from(error),
             Self::Interrupted(_) => Exit::LockNotObtained,
             Self::NotFrozen { .. } => Exit::NotFrozen,
             Self::Lost { .. } => Exit::LockLost,
