@@ -411,6 +411,24 @@ async fn a_detached_freeze_that_was_lost_is_told_by_the_thaw() {
 }
 
 #[tokio::test]
+async fn between_a_lapse_and_its_word_no_other_freeze_begins() {
+    let world = World::new(SHORT, &[]).await;
+    assert_eq!(world.run(&["freeze", "main", "--detach"]).await.code, 0);
+    // As close behind it as can be.
+    let next = tokio::time::timeout(20 * SECOND, async {
+        loop {
+            let next = world.run(&["freeze", "main", "--detach"]).await;
+            if !next.stderr.contains("under way") {
+                return next;
+            }
+        }
+    });
+    let next = next.await.unwrap();
+    assert_eq!(next.code, 10, "{next:?}");
+    assert!(next.stderr.contains("freeze.max_hold (2s) is over"), "{next:?}");
+}
+
+#[tokio::test]
 async fn a_detached_freeze_isnt_begun_over_one_that_was_killed() {
     let world = World::new(LONG, &[]).await;
     let (run, _) = freeze(&world, &[]).await;
