@@ -53,8 +53,8 @@ pub enum Command {
     Freeze(FreezeArgs),
     /// End a freeze that was begun with --detach, and tell how it was.
     ///
-    /// It ends with 0 only if the lock was held all the while, with 6 if it was lost or nobody can tell, with 15 if nothing
-    /// is frozen.
+    /// It ends with 0 only if the lock was held all the while, with 6 if it was lost or nobody can tell, or if the freeze was
+    /// over before, even by being killed; with 15 if nothing is frozen, nor was.
     #[command(after_help = "Examples:\n  mariasnap freeze main --detach && cut; mariasnap thaw main")]
     Thaw(FrozenArgs),
     /// Do nothing until told to end: for a container that lends others' hooks a place to run.
@@ -75,7 +75,8 @@ pub enum Command {
     /// after.
     ///
     /// Starts and stops mariasnap-freeze@TARGET.service of each target that names the hook in freeze.hooks, or of those
-    /// named here. It succeeds only with every lock held, and thaw only if every one was held throughout.
+    /// named here. It succeeds only with every lock held, and thaw only if every one was held throughout. Without any target
+    /// it fails; but vmware, whose hook is installed with the package, does nothing then and succeeds.
     ///
     /// The phases are: vmware freeze, freezeFail, thaw; veeam pre-freeze, post-thaw; qemu-ga freeze, thaw; generic pre, post.
     #[command(after_help = "Examples:\n  mariasnap hook vmware freeze\n  mariasnap hook generic pre --target main")]

@@ -100,11 +100,31 @@ impl Exit {
 }
 
 impl Exit {
-    /// Of a freeze that ended in another process with this exit status, and not well.
-    pub(crate) fn of_freeze(status: u8) -> Self {
-        [Self::Config, Self::Database, Self::LockLost, Self::Busy]
+    /// All but the good one.
+    const FAILURES: [Self; 15] = [
+        Self::Internal,
+        Self::Usage,
+        Self::Config,
+        Self::Database,
+        Self::LockNotObtained,
+        Self::LockLost,
+        Self::Refused,
+        Self::SnapshotFailed,
+        Self::OutcomeUnknown,
+        Self::Busy,
+        Self::PruneFailed,
+        Self::NotDestroyed,
+        Self::HelperUnreachable,
+        Self::CommandFailed,
+        Self::NotFrozen,
+    ];
+
+    /// Of a freeze that failed in another process: as that ended, where it did by itself with a code of ours. Never
+    /// [`Self::Ok`].
+    pub(crate) fn of_freeze(status: Option<u8>) -> Self {
+        Self::FAILURES
             .into_iter()
-            .find(|exit| exit.code() == status)
+            .find(|exit| Some(exit.code()) == status)
             .unwrap_or(Self::LockNotObtained)
     }
 
@@ -183,7 +203,7 @@ impl From<&SnapshotError> for Exit {
             (
                 _,
                 SnapshotError::CutShort {
-                    interrupt: Interrupt::MaxHold(_),
+                    interrupt: Interrupt::MaxHold { .. },
                     ..
                 },
             ) => Self::LockLost,
@@ -251,6 +271,22 @@ impl From<&HelperFailure> for Exit {
                 HelperErrorKind::Failed => Self::SnapshotFailed,
                 HelperErrorKind::Unknown => Self::OutcomeUnknown,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_freeze_fails_with_its_own_code() {
+        for code in 1..=15 {
+            assert_eq!(Exit::of_freeze(Some(code)).code(), code);
+        }
+        // Killed; systemd's own; and a good end that wasn't one.
+        for status in [None, Some(203), Some(0)] {
+            assert_eq!(Exit::of_freeze(status), Exit::LockNotObtained);
         }
     }
 }

@@ -19,9 +19,14 @@ pub enum Interrupt {
     /// `lock.max_stall` is over.
     #[error("lock.max_stall ({0:?}) is over")]
     MaxStall(Duration),
-    /// `lock.max_hold` is over.
-    #[error("lock.max_hold ({0:?}) is over")]
-    MaxHold(Duration),
+    /// `max_hold` is over, of a snapshot's lock or of a freeze's.
+    #[error("{key} ({bound:?}) is over")]
+    MaxHold {
+        /// The key in the target's file.
+        key: &'static str,
+        /// Its value.
+        bound: Duration,
+    },
     /// The time that a hook's caller gives it is over.
     #[error("the hook's time ({0:?}) was over")]
     Budget(Duration),
@@ -58,11 +63,11 @@ impl Deadline {
         }
     }
 
-    /// `lock.max_hold` from now.
-    pub fn max_hold(bound: Duration) -> Self {
+    /// `max_hold` from now, which has that key in the target's file.
+    pub fn max_hold(key: &'static str, bound: Duration) -> Self {
         Self {
             at: Instant::now() + bound,
-            meaning: Interrupt::MaxHold(bound),
+            meaning: Interrupt::MaxHold { key, bound },
         }
     }
 

@@ -196,6 +196,26 @@ async fn two_freezes_of_a_target_are_one_too_many() {
 }
 
 #[tokio::test]
+async fn where_the_unit_freezes_nobody_else_does() {
+    let world = World::new(LONG, &[]).await;
+    let (run, _) = freeze(&world, &[]).await;
+    // As the unit has it: a link, to a file of its own.
+    let (file, units) = (
+        world.run_dir().join("main.freeze.json"),
+        world.run_dir().join("freeze/main"),
+    );
+    std::fs::create_dir_all(&units).unwrap();
+    std::fs::rename(&file, units.join("main.freeze.json")).unwrap();
+    std::os::unix::fs::symlink("freeze/main/main.freeze.json", &file).unwrap();
+    for arguments in [&["freeze", "main"][..], &["run", "main", "--", "true"]] {
+        let other = world.run(arguments).await;
+        assert_eq!(other.code, 10, "{other:?}");
+    }
+    run.signal("TERM");
+    assert_eq!(run.end().await.code, 0);
+}
+
+#[tokio::test]
 async fn no_lock_no_freeze() {
     let world = World::new("[lock]\nmax_wait = \"2s\"\n[quiet]\nwait = \"1s\"\n", &[]).await;
     let mut other = world.server.connect().await;
@@ -340,9 +360,24 @@ async fn a_detached_freeze_lasts_from_one_command_to_the_next() {
     assert_eq!(begun.code, 0, "{begun:?}");
     writer.assert_still().await;
     assert!(is_frozen(&world).await);
+    let log = world.run_dir().join("main.freeze.log");
+    std::fs::write(&log, "said so far").unwrap();
     let again = world.run(&["freeze", "main", "--detach"]).await;
     assert_eq!(again.code, 10, "{again:?}");
+    assert!(again.stderr.contains("under way"), "{again:?}");
     writer.assert_still().await;
+    // What the one that freezes said stays, and what the other said is told and gone.
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "said so far");
+    let logs = std::fs::read_dir(world.run_dir()).unwrap();
+    let logs = logs.filter(|entry| {
+        entry
+            .as_ref()
+            .unwrap()
+            .path()
+            .extension()
+            .is_some_and(|end| end == "log")
+    });
+    assert_eq!(logs.count(), 1);
     let ended = world.run(&["thaw", "main"]).await;
     assert_eq!(ended.code, 0, "{ended:?}");
     writer.next_commit(SECOND).await;
@@ -360,15 +395,52 @@ async fn a_detached_freeze_that_was_lost_is_told_by_the_thaw() {
     assert_eq!(ended.code, 6, "{ended:?}");
     assert!(ended.stderr.contains("freeze.max_hold (2s) is over"), "{ended:?}");
 
-    // Killed, it left no word, and nothing is frozen.
+    // Killed, it left no word; nothing is frozen, and something was.
     assert_eq!(world.run(&["freeze", "main", "--detach", "--json"]).await.code, 0);
     let told = world.run(&["frozen", "main", "--json"]).await.json();
     let killed = std::process::Command::new("kill")
         .args(["-9", &told["pid"].to_string()])
         .status();
     assert!(killed.unwrap().success());
+    writer.next_commit(2 * SECOND).await;
+    let ended = world.run(&["thaw", "main"]).await;
+    assert_eq!(ended.code, 6, "{ended:?}");
+    assert!(ended.stderr.contains("its process was killed"), "{ended:?}");
+    assert!(!is_frozen(&world).await);
     assert_eq!(world.run(&["thaw", "main"]).await.code, 15);
-    writer.next_commit(SECOND).await;
+}
+
+#[tokio::test]
+async fn between_a_lapse_and_its_word_no_other_freeze_begins() {
+    let world = World::new(SHORT, &[]).await;
+    assert_eq!(world.run(&["freeze", "main", "--detach"]).await.code, 0);
+    // As close behind it as can be.
+    let next = tokio::time::timeout(20 * SECOND, async {
+        loop {
+            let next = world.run(&["freeze", "main", "--detach"]).await;
+            if !next.stderr.contains("under way") {
+                return next;
+            }
+        }
+    });
+    let next = next.await.unwrap();
+    assert_eq!(next.code, 10, "{next:?}");
+    assert!(next.stderr.contains("freeze.max_hold (2s) is over"), "{next:?}");
+}
+
+#[tokio::test]
+async fn a_detached_freeze_isnt_begun_over_one_that_was_killed() {
+    let world = World::new(LONG, &[]).await;
+    let (run, _) = freeze(&world, &[]).await;
+    run.signal("KILL");
+    run.end().await;
+    let next = world.run(&["freeze", "main", "--detach"]).await;
+    assert_eq!(next.code, 10, "{next:?}");
+    assert!(
+        next.stderr.contains("nobody has thawed it: its process was killed"),
+        "{next:?}"
+    );
+    assert_eq!(world.run(&["thaw", "main"]).await.code, 15);
 }
 
 #[tokio::test]
@@ -398,6 +470,7 @@ async fn a_detached_freeze_that_was_over_before_its_thaw_doesnt_count() {
     // A second one isn't begun over the first, whose thaw would pass for its own.
     let second = world.run(&["freeze", "main", "--detach"]).await;
     assert_eq!(second.code, 10, "{second:?}");
+    assert!(second.stderr.contains("nobody has thawed it"), "{second:?}");
     assert_eq!(world.run(&["thaw", "main"]).await.code, 15);
 
     assert_eq!(world.run(&["freeze", "main", "--detach"]).await.code, 0);

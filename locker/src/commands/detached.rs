@@ -1,6 +1,7 @@
 //! `mariasnap freeze --detach` and `thaw`: a freeze between two commands, for callers that have a hook before and one after
 //! and no service manager, as in a container.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::hold::{ON_ITS_WAY, not_frozen};
+use super::hold::{KILLED, ON_ITS_WAY, not_frozen};
 use super::{show, tell};
 use crate::cli::{FreezeArgs, FrozenArgs};
 use crate::error::Error;
@@ -33,11 +34,11 @@ pub(super) async fn freeze(args: &FreezeArgs) -> Exit {
 
 async fn start(args: &FreezeArgs) -> Result<Exit, Error> {
     let mut stop = Stop::catch().map_err(Error::Runtime)?;
-    if let Some(verdict) = Verdict::take(&args.run.dir, &args.target.target).map_err(Error::Verdict)? {
-        // Whoever began that one would take ours for its own.
-        return Err(Error::NotThawed(verdict.message));
-    }
-    let mut child = command(args).map_err(Error::Verdict)?.spawn().map_err(Error::Runtime)?;
+    let log = Log::of(args);
+    let mut child = command(args, &log)
+        .map_err(Error::Verdict)?
+        .spawn()
+        .map_err(Error::Runtime)?;
     let Some(stdout) = child.stdout.take() else {
         return Err(Error::Runtime(std::io::ErrorKind::BrokenPipe.into()));
     };
@@ -51,21 +52,48 @@ async fn start(args: &FreezeArgs) -> Result<Exit, Error> {
         }
     };
     if told.starts_with(super::hold::FROZEN) {
-        if let Err(error) = show_told(args, &told) {
+        let told = log
+            .keep(args)
+            .map_err(Error::Verdict)
+            .and_then(|()| show_told(args, &told));
+        if let Err(error) = told {
             give_up(args, child).await?;
             return Err(error);
         }
         return Ok(Exit::Ok);
     }
-    failed(args, child, &told).await
+    failed(args, &log, child, &told).await
 }
 
-/// What the process says on its standard error.
-fn log(args: &FreezeArgs) -> PathBuf {
-    args.run.dir.join(format!("{}.freeze.log", args.target.target))
+/// What the process says on its standard error. Until it is frozen, in a file of this command's own, which is removed when
+/// dropped: the other may be that of a freeze that is under way.
+struct Log(PathBuf);
+
+impl Log {
+    fn of(args: &FreezeArgs) -> Self {
+        let name = format!("{}.freeze.{}.log", args.target.target, std::process::id());
+        Self(args.run.dir.join(name))
+    }
+
+    /// Puts it where it is looked for: the target is frozen by this process, and so by no other.
+    fn keep(&self, args: &FreezeArgs) -> io::Result<()> {
+        let kept = args.run.dir.join(format!("{}.freeze.log", args.target.target));
+        std::fs::rename(&self.0, kept)
+    }
 }
 
-fn command(args: &FreezeArgs) -> std::io::Result<Command> {
+impl Drop for Log {
+    fn drop(&mut self) {
+        match std::fs::remove_file(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "can't remove {}", self.0.display());
+            }
+            _ => {}
+        }
+    }
+}
+
+fn command(args: &FreezeArgs, log: &Log) -> io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args([
@@ -81,7 +109,7 @@ fn command(args: &FreezeArgs) -> std::io::Result<Command> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         // Not a pipe: it would break as soon as we are gone, under the lock.
-        .stderr(std::fs::File::create(log(args))?)
+        .stderr(std::fs::File::create(&log.0)?)
         // Whoever ends what called us doesn't mean it.
         .process_group(0);
     if args.once {
@@ -103,26 +131,27 @@ fn show_told(args: &FreezeArgs, told: &str) -> Result<(), Error> {
 }
 
 /// Passes on what the process said, and its exit code.
-async fn failed(args: &FreezeArgs, mut child: Child, told: &str) -> Result<Exit, Error> {
+async fn failed(args: &FreezeArgs, log: &Log, mut child: Child, told: &str) -> Result<Exit, Error> {
     let status = child.wait().await.map_err(Error::Runtime)?;
-    let said = std::fs::read_to_string(log(args)).map_err(Error::Verdict)?;
+    let said = std::fs::read_to_string(&log.0).map_err(Error::Verdict)?;
     if args.target.output.json {
         print!("{told}");
     }
     eprint!("{said}");
-    Verdict::take(&args.run.dir, &args.target.target).map_err(Error::Verdict)?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(0);
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(Exit::of_freeze(code))
 }
 
 /// Nobody will thaw it.
 async fn give_up(args: &FreezeArgs, mut child: Child) -> Result<(), Error> {
-    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let id = child.id();
+    let pid = id.and_then(|id| Pid::from_raw(id.cast_signed()));
     if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM)) {
         tracing::warn!(%error, "can't tell the process that freezes to end; it does at freeze.max_hold");
     }
     child.wait().await.map_err(Error::Runtime)?;
-    Verdict::take(&args.run.dir, &args.target.target).map_err(Error::Verdict)?;
+    let is_its = |verdict: &Verdict| Some(verdict.pid) == id;
+    Verdict::take_if(&args.run.dir, &args.target.target, is_its).map_err(Error::Verdict)?;
     Ok(())
 }
 
@@ -135,23 +164,29 @@ pub(super) async fn thaw(args: &FrozenArgs) -> Result<Exit, Error> {
             told["run"].as_str().unwrap_or_default().to_owned()
         }
         Seen::OnItsWay => return Err(not_frozen(args, ON_ITS_WAY)),
-        Seen::Nothing => match Verdict::take(dir, target).map_err(Error::Verdict)? {
-            None => return Err(not_frozen(args, "")),
+        seen => match (Verdict::take(dir, target).map_err(Error::Verdict)?, seen) {
             // Even if it came to a good end: that was before now, and so perhaps before the copy.
-            Some(verdict) => return Err(Error::EndedBefore(verdict.message)),
+            (Some(verdict), _) => return Err(Error::EndedBefore(verdict.message)),
+            (None, Seen::Left) => {
+                if let Err(error) = freeze::forget(dir, target) {
+                    tracing::warn!("{error}; it will be told again");
+                }
+                return Err(Error::EndedBefore(KILLED.to_owned()));
+            }
+            (None, _) => return Err(not_frozen(args, "")),
         },
     };
-    let waiting = async {
-        loop {
-            match Verdict::take(dir, target).map_err(Error::Verdict)? {
-                Some(verdict) if verdict.run == run => return Ok::<_, Error>(verdict),
-                _ => tokio::time::sleep(PAUSE).await,
-            }
+    // It leaves its word before it gives up its claim.
+    let ending = async {
+        while freeze::look(dir, target)?.is_of(&run) {
+            tokio::time::sleep(PAUSE).await;
         }
+        Verdict::take_if(dir, target, |verdict| verdict.run == run).map_err(Error::Verdict)
     };
-    match tokio::time::timeout(END, waiting).await {
-        Ok(verdict) => judge(args, verdict?),
-        Err(_) => Err(Error::NoVerdict(target.to_string())),
+    match tokio::time::timeout(END, ending).await {
+        Ok(Ok(Some(verdict))) => judge(args, verdict),
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(None)) | Err(_) => Err(Error::NoVerdict(target.to_string())),
     }
 }
 
@@ -161,8 +196,8 @@ fn judge(args: &FrozenArgs, verdict: Verdict) -> Result<Exit, Error> {
             show(args.output.json, &verdict, || verdict.message.clone())?;
             Ok(Exit::Ok)
         }
-        _ => Err(Error::Verdicted {
-            exit: Exit::of_freeze(verdict.exit_code),
+        code => Err(Error::Verdicted {
+            exit: Exit::of_freeze(Some(code)),
             message: verdict.message,
         }),
     }

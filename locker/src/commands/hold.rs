@@ -9,7 +9,7 @@ use crate::config::{self, Settings};
 use crate::database::Session;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::freeze::{self, FreezeError, Frozen, Job, Lapse, Seen, Thawed};
+use crate::freeze::{self, Claim, FreezeError, Frozen, Job, Lapse, Seen, Thawed, Verdict};
 use crate::interrupt::Stop;
 use crate::lock::Cause;
 use crate::logging::{ready, step};
@@ -37,15 +37,11 @@ pub(super) async fn freeze(args: FreezeArgs) -> Exit {
     let run = run_id::this_run();
     let span = tracing::error_span!("freeze", snapshot_target = %args.target.target, %run);
     let story = async {
-        let done = hold_still(&args, &run, &mut stop).await;
-        if args.detached {
-            return leave_word(&args, run.clone(), done);
-        }
-        let Err(error) = done else {
+        let Err(error) = hold_still(&args, &run, &mut stop).await else {
             return Exit::Ok;
         };
         let exit = tell(json, &error);
-        if once && !error.is_signal() {
+        if once && !args.detached && !error.is_signal() {
             step(&format!("not frozen, and not tried again: {error}"));
             stop.come().await;
         }
@@ -63,16 +59,28 @@ async fn hold_still(args: &FreezeArgs, run: &str, stop: &mut Stop) -> Result<(),
         run_dir: &args.run.dir,
         once: args.once,
     };
+    let mut claim = job.claim().map_err(Box::new)?;
+    if args.detached {
+        nothing_is_unthawed(args, &claim)?;
+    }
+    let mut is_told = false;
     let act = async |frozen: &Frozen| {
         announce(frozen);
         let shown = show(json, &Event::Frozen(frozen), || frozen.to_string());
+        is_told = shown.is_ok();
         match (shown, args.until_stdin_closes) {
             (Err(error), _) => Err(error),
             (Ok(()), true) => input_ends().await,
             (Ok(()), false) => std::future::pending().await,
         }
     };
-    let thawed = freeze::run(job, act, Some(Ok(())), stop).await.map_err(Box::new)?;
+    let done = freeze::run(job, &mut claim, act, Some(Ok(())), stop).await;
+    let done = done.map_err(|error| Error::from(Box::new(error)));
+    if args.detached && is_told {
+        leave_word(args, run, done.as_ref().err());
+    }
+    drop(claim);
+    let thawed = done?;
     log::thawed(&thawed);
     match args.detached {
         // Whoever read the first line is gone.
@@ -82,21 +90,32 @@ async fn hold_still(args: &FreezeArgs, run: &str, stop: &mut Stop) -> Result<(),
     thawed.end
 }
 
-/// For whoever thaws. A failure before the freeze is told to who began it as well.
-fn leave_word(args: &FreezeArgs, run: String, done: Result<(), Error>) -> Exit {
+/// Whoever began a freeze that nobody has thawed would take ours for its own. Asked under the claim, before whose end every
+/// word of an earlier freeze was left.
+fn nothing_is_unthawed(args: &FreezeArgs, claim: &Claim) -> Result<(), Error> {
+    match Verdict::take(&args.run.dir, &args.target.target).map_err(Error::Verdict)? {
+        Some(verdict) => Err(Error::NotThawed(verdict.message)),
+        None if claim.displaces() => Err(Error::NotThawed(KILLED.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// For whoever thaws, who takes it for lost where there is no word. Left before the claim is given up, so that nobody freezes
+/// anew without having seen it.
+fn leave_word(args: &FreezeArgs, run: &str, failure: Option<&Error>) {
     let target = &args.target.target;
-    let (exit, message) = match &done {
-        Ok(()) => (Exit::Ok, format!("{target} is thawed; the lock was held all the while")),
-        Err(error) => (tell(true, error), error.to_string()),
+    let (exit, message) = match failure {
+        None => (Exit::Ok, format!("{target} is thawed; the lock was held all the while")),
+        Some(error) => (Exit::from(error), error.to_string()),
     };
-    let verdict = freeze::Verdict {
-        run,
+    let verdict = Verdict {
+        run: run.to_owned(),
+        pid: std::process::id(),
         exit_code: exit.code(),
         message,
     };
-    match verdict.write(&args.run.dir, target) {
-        Ok(()) => exit,
-        Err(error) => tell(false, &Error::Verdict(error)),
+    if let Err(error) = verdict.write(&args.run.dir, target) {
+        log::failed(&Error::Verdict(error));
     }
 }
 
@@ -178,9 +197,12 @@ pub(super) fn frozen(args: &FrozenArgs) -> Result<Exit, Error> {
             Ok(Exit::Ok)
         }
         Seen::OnItsWay => Err(not_frozen(args, ON_ITS_WAY)),
-        Seen::Nothing => Err(not_frozen(args, "")),
+        Seen::Left | Seen::Nothing => Err(not_frozen(args, "")),
     }
 }
+
+/// What became of a freeze that couldn't leave a word.
+pub(super) const KILLED: &str = "its process was killed";
 
 /// Why a target isn't frozen whose freeze has been begun.
 pub(super) const ON_ITS_WAY: &str = " yet; a freeze is on its way to the lock";

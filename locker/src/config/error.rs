@@ -3,14 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use mariasnap_dbus::IdError;
-
 /// A configuration that can't be used; each variant names the file, and the key where there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The target's name is malformed.
-    #[error("the target's name can't be used: {0}")]
-    Target(#[from] IdError),
     /// The target has no file.
     #[error("no target {target:?}: {path} doesn't exist; create it (an empty file is valid) or name another --config-dir", path = .path.display())]
     Missing {

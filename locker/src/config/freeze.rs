@@ -11,6 +11,8 @@ use super::{Bound, ConfigError, LockStrategy, Settings};
 /// Longest `freeze.max_hold`; RuntimeMaxSec= of the unit is above it.
 const LONGEST_HOLD: Duration = Duration::from_secs(3600);
 
+const HOLD_KEY: &str = "freeze.max_hold";
+
 /// How a target is held still for others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FreezeSettings {
@@ -88,11 +90,14 @@ fn check_strategy(path: &Path, word: Option<&str>) -> Result<LockStrategy, Confi
 }
 
 fn check_max_hold(path: &Path, text: Option<&str>) -> Result<Bound, ConfigError> {
-    const KEY: &str = "freeze.max_hold";
-    let max_hold = bound(path, KEY, text, 60)?;
+    let max_hold = bound(path, HOLD_KEY, text, 60)?;
     match max_hold.get() {
         hold if hold <= LONGEST_HOLD => Ok(max_hold),
-        hold => Err(wrong(path, KEY, format!("{hold:?} is above the limit of one hour"))),
+        hold => Err(wrong(
+            path,
+            HOLD_KEY,
+            format!("{hold:?} is above the limit of one hour"),
+        )),
     }
 }
 
@@ -110,6 +115,7 @@ impl Settings {
     pub fn for_freeze(mut self) -> Self {
         self.lock.strategy = self.freeze.strategy;
         self.lock.max_hold = self.freeze.max_hold;
+        self.lock.hold_key = HOLD_KEY;
         self
     }
 }

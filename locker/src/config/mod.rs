@@ -32,9 +32,14 @@ pub const DEFAULT_DIR: &str = "/etc/mariasnap";
 /// The variable in which systemd names the directory of the unit's credentials.
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
+/// Where the targets' files lie.
+pub fn targets_dir(config_dir: &Path) -> PathBuf {
+    config_dir.join("targets")
+}
+
 /// The file that configures `target`.
 pub fn target_file(config_dir: &Path, target: &TargetName) -> PathBuf {
-    config_dir.join("targets").join(format!("{target}.toml"))
+    targets_dir(config_dir).join(format!("{target}.toml"))
 }
 
 /// Reads and checks everything that a snapshot of `target` needs, its password included.
@@ -72,19 +77,27 @@ pub fn load_freeze(config_dir: &Path, target: &TargetName) -> Result<FreezeSetti
     FreezeSettings::check(&path, &Raw::parse(&read(&path, target)?, &path)?.freeze)
 }
 
-/// The targets that have a file, in the order of their names.
+/// The targets that have a file, in the order of their names. A file that can't be a target's, such as an editor's, is left
+/// out with a warning; without the directory there are none.
 pub fn targets(config_dir: &Path) -> Result<Vec<TargetName>, ConfigError> {
-    let path = config_dir.join("targets");
+    let path = targets_dir(config_dir);
     let unreadable = |source| ConfigError::Read {
         path: path.clone(),
         source,
     };
     let mut targets = Vec::new();
-    for entry in std::fs::read_dir(&path).map_err(unreadable)? {
-        let file = PathBuf::from(entry.map_err(unreadable)?.file_name());
-        if file.extension().is_some_and(|extension| extension == "toml") {
-            let name = file.file_stem().unwrap_or_default().to_string_lossy();
-            targets.push(TargetName::parse(&name)?);
+    let entries = match std::fs::read_dir(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(targets),
+        entries => entries.map_err(unreadable)?,
+    };
+    for entry in entries {
+        let file = entry.map_err(unreadable)?.file_name();
+        let Some(name) = file.to_str().and_then(|name| name.strip_suffix(".toml")) else {
+            continue;
+        };
+        match TargetName::parse(name) {
+            Ok(target) => targets.push(target),
+            Err(error) => tracing::warn!("{path:?} isn't a target's: {error}", path = path.join(&file)),
         }
     }
     targets.sort();

@@ -14,6 +14,8 @@ use crate::lock::{Kind, known_bug};
 /// Longest `lock.max_wait`; what the ticket lives longer is for the statements before and after the wait.
 const LONGEST_WAIT: Duration = TICKET_LIFETIME.saturating_sub(Duration::from_secs(10));
 
+const HOLD_KEY: &str = "lock.max_hold";
+
 const DEFAULT_DATABASE_SOCKET: &str = "/run/mysqld/mysqld.sock";
 const DEFAULT_USER: &str = "mariasnap";
 const DEFAULT_PORT: u16 = 3306;
@@ -86,6 +88,8 @@ pub struct LockSettings {
     pub max_stall: Bound,
     /// From the moment commits may stand still until they go on.
     pub max_hold: Bound,
+    /// The key of `max_hold` in the target's file.
+    pub hold_key: &'static str,
     /// Whether the lock is given back as soon as later writes can't be in the snapshot, before that is on the disks.
     pub early_cut: bool,
     /// Bugs of the server that don't stop a run.
@@ -276,7 +280,8 @@ impl LockSettings {
             strategy: LockStrategy::check(path, "lock.strategy", raw.strategy.as_deref())?,
             max_wait,
             max_stall: check_max_stall(path, raw, max_wait)?,
-            max_hold: bound(path, "lock.max_hold", raw.max_hold.as_deref(), 15)?,
+            max_hold: bound(path, HOLD_KEY, raw.max_hold.as_deref(), 15)?,
+            hold_key: HOLD_KEY,
             early_cut: raw.early_cut.unwrap_or(true),
             allow_bugs: raw
                 .allow_bugs

@@ -32,6 +32,8 @@ fn an_empty_file_is_a_valid_configuration() {
     assert!(settings.lock.allow_bugs.is_empty());
     assert!(settings.lock.early_cut);
     assert_eq!(settings.lock.max_hold.get(), Duration::from_secs(15));
+    assert_eq!(settings.lock.hold_key, "lock.max_hold");
+    assert_eq!(settings.clone().for_freeze().lock.hold_key, "freeze.max_hold");
     assert_eq!(settings.keep_last, None);
     assert_eq!(settings.helper, HelperSettings::default());
     assert_eq!(settings.layout, LayoutCheck::Error);
@@ -192,4 +194,23 @@ fn a_missing_target_is_told_with_its_path() {
     let message = load(dir.path(), &target).unwrap_err().to_string();
     assert!(message.contains("targets/nowhere.toml"), "{message}");
     assert_eq!(load_helper(dir.path(), &target).unwrap(), HelperSettings::default());
+}
+
+#[test]
+fn what_cant_be_a_target_is_in_no_targets_way() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(targets(dir.path()).unwrap(), []);
+    std::fs::create_dir(targets_dir(dir.path())).unwrap();
+    for file in [
+        "main.toml",
+        "a.toml",
+        ".#main.toml",
+        "main (copy).toml",
+        ".toml",
+        "main.toml~",
+    ] {
+        std::fs::write(targets_dir(dir.path()).join(file), "").unwrap();
+    }
+    let found = ["a", "main"].map(|name| TargetName::parse(name).unwrap());
+    assert_eq!(targets(dir.path()).unwrap(), found);
 }

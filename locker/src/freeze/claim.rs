@@ -41,12 +41,14 @@ pub enum ClaimError {
     },
 }
 
-/// Ours until dropped; then the file is removed, or with `--once` left empty, for whoever is started after us.
+/// Nobody else freezes the target until it is dropped; then the file is removed, or with `--once` left empty, for whoever is
+/// started after us.
 #[derive(Debug)]
-pub(super) struct Claim {
+pub struct Claim {
     file: File,
     path: PathBuf,
     once: bool,
+    displaces: bool,
 }
 
 fn path_of(run_dir: &Path, target: &TargetName) -> PathBuf {
@@ -62,6 +64,15 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
+/// Opens it to be locked and written.
+fn open(path: &Path, create: bool) -> io::Result<File> {
+    // A link could lead whoever is root to somebody else's file.
+    let flags = OFlags::NOFOLLOW.bits().cast_signed();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(create).truncate(false);
+    options.custom_flags(flags).open(path)
+}
+
 /// Tries for a little while: whoever looks whether the target is frozen has the file for an instant.
 fn lock(file: &File) -> Result<(), Errno> {
     const TRIES: u32 = 10;
@@ -72,6 +83,19 @@ fn lock(file: &File) -> Result<(), Errno> {
         }
     }
     flock(file, FlockOperation::NonBlockingLockExclusive)
+}
+
+/// What keeps from a claim where the unit has put its link: its freeze, or a link that it left behind.
+fn behind_the_link(run_dir: &Path, target: &TargetName) -> ClaimError {
+    let path = path_of(run_dir, target);
+    match look(run_dir, target) {
+        Ok(seen) if seen.is_under_way() => ClaimError::Busy(path),
+        Ok(_) => ClaimError::Io {
+            path,
+            source: io::Error::other(LINK),
+        },
+        Err(error) => error,
+    }
 }
 
 impl Claim {
@@ -85,19 +109,10 @@ impl Claim {
         };
         loop {
             let is_left = path.symlink_metadata().is_ok();
-            // A link could lead whoever is root to somebody else's file.
-            let flags = OFlags::NOFOLLOW.bits().cast_signed();
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .custom_flags(flags)
-                .open(&path)
-                .map_err(|error| match Errno::from_io_error(&error) {
-                    Some(Errno::LOOP) => failed(io::Error::other(LINK)),
-                    _ => failed(error),
-                })?;
+            let file = open(&path, true).map_err(|error| match Errno::from_io_error(&error) {
+                Some(Errno::LOOP) => behind_the_link(run_dir, target),
+                _ => failed(error),
+            })?;
             match lock(&file) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => return Err(ClaimError::Busy(path)),
@@ -108,12 +123,23 @@ impl Claim {
             }
             // Its last owner may have removed it between the opening and the locking.
             if is_at(&file, &path).map_err(failed)? {
+                let displaces = file.metadata().map_err(failed)?.len() > 0;
                 file.set_len(0).map_err(failed)?;
                 // A unit's umask is for secrets, of which there is none in it.
                 file.set_permissions(Permissions::from_mode(0o644)).map_err(failed)?;
-                return Ok(Self { file, path, once });
+                return Ok(Self {
+                    file,
+                    path,
+                    once,
+                    displaces,
+                });
             }
         }
+    }
+
+    /// Whether there was a freeze before whose process was killed.
+    pub fn displaces(&self) -> bool {
+        self.displaces
     }
 
     /// Tells what is frozen.
@@ -153,8 +179,22 @@ pub enum Seen {
     },
     /// A freeze is on its way to the lock.
     OnItsWay,
+    /// Nobody freezes it; a freeze whose process was killed left its file behind.
+    Left,
     /// Nobody freezes it.
     Nothing,
+}
+
+impl Seen {
+    /// Whether somebody freezes it, or is about to.
+    pub fn is_under_way(&self) -> bool {
+        matches!(self, Self::Frozen { .. } | Self::OnItsWay)
+    }
+
+    /// Whether it is frozen by that run.
+    pub fn is_of(&self, run: &str) -> bool {
+        matches!(self, Self::Frozen { told, .. } if told["run"] == run)
+    }
 }
 
 /// Whether a target is frozen right now; by the unit, or by anybody else.
@@ -182,6 +222,8 @@ fn look_at(path: &Path) -> io::Result<Seen> {
         return Err(io::Error::other("it isn't a regular file"));
     }
     match flock(&file, FlockOperation::NonBlockingLockShared) {
+        // Only now: until it gave up the lock, its owner may have emptied it.
+        Ok(()) if file.metadata()?.len() > 0 => return Ok(Seen::Left),
         Ok(()) => return Ok(Seen::Nothing),
         Err(Errno::WOULDBLOCK) => {}
         Err(error) => return Err(error.into()),
@@ -194,6 +236,17 @@ fn look_at(path: &Path) -> io::Result<Seen> {
     let told = serde_json::from_str(&text)?;
     let owner = metadata.uid();
     Ok(Seen::Frozen { told, owner })
+}
+
+/// Takes back what a freeze that was killed left to tell; the file stays, for `--once`. What is claimed isn't touched.
+pub fn forget(run_dir: &Path, target: &TargetName) -> Result<(), ClaimError> {
+    let path = path_of(run_dir, target);
+    let emptied = open(&path, false).and_then(|file| match lock(&file) {
+        Ok(()) => file.set_len(0),
+        Err(Errno::WOULDBLOCK) => Ok(()),
+        Err(error) => Err(error.into()),
+    });
+    emptied.map_err(|source| ClaimError::Io { path, source })
 }
 
 /// Tells the process that holds the target to end its freeze; `told` and `owner` are what [`look`] saw.
@@ -220,6 +273,7 @@ mod tests {
         let look = || look(dir.path(), &target).unwrap();
         assert_eq!(look(), Seen::Nothing);
         let mut claim = Claim::make(dir.path(), &target, false).unwrap();
+        assert!(!claim.displaces());
         assert_eq!(look(), Seen::OnItsWay);
         assert!(matches!(
             Claim::make(dir.path(), &target, false),
@@ -236,15 +290,22 @@ mod tests {
         drop(claim);
         assert!(!path.exists());
         std::fs::write(&path, text).unwrap();
-        assert_eq!(look(), Seen::Nothing);
+        assert_eq!(look(), Seen::Left);
         assert!(matches!(
             Claim::make(dir.path(), &target, true),
             Err(ClaimError::Left(_))
         ));
-        assert_eq!(look(), Seen::Nothing);
+        assert_eq!(look(), Seen::Left);
         let again = Claim::make(dir.path(), &target, false).unwrap();
+        assert!(again.displaces());
         assert_eq!(look(), Seen::OnItsWay);
         drop(again);
+
+        // Told once.
+        std::fs::write(&path, "{}").unwrap();
+        forget(dir.path(), &target).unwrap();
+        assert_eq!(look(), Seen::Nothing);
+        assert!(path.exists());
     }
 
     #[test]
@@ -259,6 +320,24 @@ mod tests {
         });
         drop(Claim::make(dir.path(), &target, false).unwrap());
         done.join().unwrap();
+    }
+
+    #[test]
+    fn where_the_unit_freezes_nobody_else_does() {
+        let (dir, target) = (tempfile::tempdir().unwrap(), TargetName::parse("main").unwrap());
+        let units = dir.path().join("freeze/main");
+        std::fs::create_dir_all(&units).unwrap();
+        let mut claim = Claim::make(&units, &target, false).unwrap();
+        std::os::unix::fs::symlink("freeze/main/main.freeze.json", path_of(dir.path(), &target)).unwrap();
+        let is_busy = || match Claim::make(dir.path(), &target, false) {
+            Err(ClaimError::Busy(path)) => path == path_of(dir.path(), &target),
+            _ => false,
+        };
+        assert!(is_busy());
+        claim.tell(&Frozen::example()).unwrap();
+        assert!(is_busy());
+        drop(claim);
+        assert!(!is_busy());
     }
 
     #[test]

@@ -41,7 +41,9 @@ pub async fn around(
         announce(frozen);
         child.wait().await
     };
-    let done = run(job, act, None, stop).await;
+    let mut claim = job.claim()?;
+    let done = run(job, &mut claim, act, None, stop).await;
+    drop(claim);
     if let Some(child) = running.as_mut() {
         end(child, &program, is_alone).await;
     }

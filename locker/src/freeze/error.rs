@@ -14,7 +14,7 @@ use crate::ready::NotLockable;
 #[derive(Debug, thiserror::Error)]
 pub enum Lapse {
     /// `freeze.max_hold` is over, or a signal came.
-    #[error("{}", told(.0))]
+    #[error(transparent)]
     Interrupted(#[from] Interrupt),
     /// The connection that held the lock is gone, or doesn't answer as it should.
     #[error("the connection that held it failed: {0}")]
@@ -22,13 +22,6 @@ pub enum Lapse {
     /// The position couldn't be read under the lock.
     #[error("the position couldn't be read under it")]
     Unread,
-}
-
-fn told(interrupt: &Interrupt) -> String {
-    match interrupt {
-        Interrupt::MaxHold(bound) => format!("freeze.max_hold ({bound:?}) is over"),
-        other => other.to_string(),
-    }
 }
 
 /// What ends a freeze that can't be relied on.

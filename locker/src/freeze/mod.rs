@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use mariasnap_dbus::TargetName;
 
-pub use claim::{ClaimError, Seen, end, look};
+pub use claim::{Claim, ClaimError, Seen, end, forget, look};
 pub use command::around;
 pub use error::{FreezeError, Lapse};
 pub use frozen::Frozen;
@@ -26,7 +26,6 @@ use crate::lock::{self, Held};
 use crate::logging::step;
 use crate::ready::Lockable;
 use crate::snapshot::milliseconds;
-use claim::Claim;
 use hold::hold;
 
 /// Where it is told what is frozen, unless `--run-dir` says otherwise.
@@ -45,6 +44,13 @@ pub struct Job<'a> {
     pub run_dir: &'a Path,
     /// Whether a freeze that was killed before keeps this one from locking.
     pub once: bool,
+}
+
+impl Job<'_> {
+    /// Keeps everybody else from freezing the target until the claim is dropped.
+    pub fn claim(&self) -> Result<Claim, FreezeError> {
+        Ok(Claim::make(self.run_dir, self.target, self.once)?)
+    }
 }
 
 /// A freeze that is over, the lock proven to have been held all the while.
@@ -71,14 +77,15 @@ impl<T> fmt::Display for Thawed<T> {
 /// Holds the database still from before `act` begins until after it ends, or fails: `act` isn't begun without the lock,
 /// and is dropped as soon as the lock isn't held any more. With `on_signal`, a signal ends the freeze as `act` would.
 ///
-/// The lock is given back whatever happens, at the latest when `freeze.max_hold` is over.
+/// The lock is given back whatever happens, at the latest when `freeze.max_hold` is over; the claim is the caller's to give
+/// up, once it has said how the freeze ended.
 pub async fn run<T>(
     job: Job<'_>,
+    claim: &mut Claim,
     act: impl AsyncFnOnce(&Frozen) -> T,
     on_signal: Option<T>,
     stop: &mut Stop,
 ) -> Result<Thawed<T>, FreezeError> {
-    let mut claim = Claim::make(job.run_dir, job.target, job.once)?;
     let getting_ready = async {
         let mut lockable = Lockable::make(job.settings, patience(job.settings)).await?;
         let frozen = Frozen::before_the_lock(&job, &mut lockable);
@@ -106,7 +113,6 @@ pub async fn run<T>(
     };
     // Unlocked before anything is said of it.
     let (held, end) = give_back(held, ended, stop).await;
-    drop(claim);
     let end = end?;
     Ok(Thawed { frozen, held, end })
 }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Verdict {
     /// The run's id.
     pub run: String,
+    /// The process.
+    pub pid: u32,
     /// What `mariasnap freeze` ended with: 0 only if the lock was proven to have been held to the end.
     pub exit_code: u8,
     /// In words.
@@ -32,13 +34,22 @@ impl Verdict {
 
     /// Takes it away, and returns it if there was one.
     pub fn take(run_dir: &Path, target: &TargetName) -> io::Result<Option<Self>> {
+        Self::take_if(run_dir, target, |_| true)
+    }
+
+    /// Takes it away, and returns it, if it is the one that is meant; another freeze's is left for whoever asks for that.
+    pub fn take_if(run_dir: &Path, target: &TargetName, is_meant: impl Fn(&Self) -> bool) -> io::Result<Option<Self>> {
         let path = path_of(run_dir, target);
         let text = match std::fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text?,
         };
+        let verdict = serde_json::from_slice(&text)?;
+        if !is_meant(&verdict) {
+            return Ok(None);
+        }
         std::fs::remove_file(&path)?;
-        Ok(Some(serde_json::from_slice(&text)?))
+        Ok(Some(verdict))
     }
 }
 
@@ -52,10 +63,15 @@ mod tests {
         assert_eq!(Verdict::take(dir.path(), &target).unwrap(), None);
         let verdict = Verdict {
             run: "1".to_owned(),
+            pid: 1,
             exit_code: 6,
             message: "lost".to_owned(),
         };
         verdict.write(dir.path(), &target).unwrap();
+        assert_eq!(
+            Verdict::take_if(dir.path(), &target, |told| told.pid == 2).unwrap(),
+            None
+        );
         assert_eq!(Verdict::take(dir.path(), &target).unwrap(), Some(verdict));
         assert_eq!(Verdict::take(dir.path(), &target).unwrap(), None);
     }

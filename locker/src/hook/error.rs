@@ -7,6 +7,7 @@ use mariasnap_dbus::TargetName;
 
 use crate::config::{ConfigError, HookName};
 use crate::exit::Exit;
+use crate::freeze::ClaimError;
 use crate::interrupt::Interrupt;
 
 /// What a hook's caller has to know.
@@ -25,6 +26,20 @@ pub enum HookError {
     /// The configuration can't be used.
     #[error("{0}; nothing was frozen")]
     Config(#[from] ConfigError),
+    /// Somebody calls, and no target is to be frozen for it.
+    #[error(
+        "no target names {name} in freeze.hooks, so nothing is frozen; write hooks = [\"{name}\"] under [freeze] into {dir}/TARGET.toml",
+        dir = .dir.display()
+    )]
+    NoTarget {
+        /// The hook.
+        name: HookName,
+        /// Where the targets' files lie.
+        dir: PathBuf,
+    },
+    /// It can't be told whether somebody else freezes it.
+    #[error("{0}; nothing was frozen")]
+    Claim(#[from] ClaimError),
     /// What is frozen for whom can't be read or written down.
     #[error("can't use {path}, where it is written down what is frozen: {source}; hooks are run by root", path = .path.display())]
     Record {
@@ -51,14 +66,14 @@ pub enum HookError {
         unit: String,
         /// What it says.
         why: String,
-        /// With what its process ended.
-        status: u8,
+        /// With what its process ended, if it did by itself.
+        status: Option<u8>,
     },
     /// The caller's time, or a signal.
     #[error("{0} before everything was frozen; nothing is")]
     Interrupted(Interrupt),
     /// There is nothing to thaw.
-    #[error("nothing was frozen for {name}, though {} should have been", .targets.iter().map(TargetName::as_str).collect::<Vec<_>>().join(", "))]
+    #[error("of {} nothing was frozen for {name}, so there is nothing to thaw, nor a consistent copy", .targets.iter().map(TargetName::as_str).collect::<Vec<_>>().join(", "))]
     NotFrozen {
         /// The hook.
         name: HookName,
@@ -74,10 +89,14 @@ pub enum HookError {
         why: String,
     },
     /// The unit didn't stop.
-    #[error("{unit} didn't stop, so the database may still be locked, until freeze.max_hold is over: {why}")]
+    #[error(
+        "{unit} didn't stop, so the database may still be locked until {until}: {why}; thaw it again, or see systemctl status {unit}"
+    )]
     NotStopped {
         /// The unit.
         unit: String,
+        /// When the lock is given back at the latest.
+        until: String,
         /// What systemd says.
         why: String,
     },
@@ -102,9 +121,10 @@ impl HookError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Phase { .. } => Exit::Usage,
-            Self::Config(_) => Exit::Config,
+            Self::Config(_) | Self::NoTarget { .. } => Exit::Config,
             Self::Busy { .. } | Self::AnotherAtWork => Exit::Busy,
             Self::NotStarted { status, .. } => Exit::of_freeze(*status),
+            Self::Claim(error) => Exit::from(error),
             Self::Interrupted(_) => Exit::LockNotObtained,
             Self::NotFrozen { .. } => Exit::NotFrozen,
             Self::Lost { .. } => Exit::LockLost,

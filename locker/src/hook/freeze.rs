@@ -1,6 +1,7 @@
 //! The way into the freeze: every target, or none.
 
 use std::io::Write;
+use std::path::Path;
 
 use mariasnap_dbus::TargetName;
 
@@ -9,6 +10,7 @@ use super::record::{Record, Records};
 use super::thaw::abort;
 use super::unit::{State, Unit};
 use crate::config::HookName;
+use crate::freeze;
 use crate::interrupt::{Deadline, Stop};
 
 /// Freezes the targets, one after the other. Where one can't be, those before it are thawed, for a caller whose hook fails
@@ -102,14 +104,15 @@ async fn give_up(frozen: &[Record], records: &Records) {
     }
 }
 
-/// A unit that runs already would take a second start for done, and its first thaw would end both.
+/// A unit that runs already would take a second start for done, and its first thaw would end both. Where somebody freezes
+/// without the unit, it wouldn't start.
 async fn require_free(target: &TargetName, unit: &Unit, records: &Records) -> Result<(), HookError> {
-    if unit.state().await?.is_at_rest() {
-        return Ok(());
-    }
-    let by = match records.by(target)? {
-        Some(hook) => format!("the hook {hook}"),
-        None => format!("whoever started {}", unit.name()),
+    let is_at_rest = unit.state().await?.is_at_rest();
+    let by = match (is_at_rest, records.by(target)?) {
+        (true, _) if !freeze::look(Path::new(freeze::DEFAULT_RUN_DIR), target)?.is_under_way() => return Ok(()),
+        (true, _) => "whoever runs mariasnap freeze or run".to_owned(),
+        (false, Some(hook)) => format!("the hook {hook}"),
+        (false, None) => format!("whoever started {}", unit.name()),
     };
     let target = target.clone();
     Err(HookError::Busy { target, by })

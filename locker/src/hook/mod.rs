@@ -20,7 +20,7 @@ use crate::cli::HookArgs;
 use crate::config::{self, Bound, ConfigError, HookName};
 use crate::interrupt::{Deadline, Stop};
 use caller::Phase;
-use record::Records;
+use record::{Record, Records};
 
 /// One call of a hook.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub async fn run(call: &Call) -> Result<(), HookError> {
             let mut stop = Stop::catch().map_err(HookError::Runtime)?;
             let deadline = Deadline::budget(call.budget.unwrap_or(caller::budget(call.name)).get());
             if targets.is_empty() {
-                nothing_asked(call.name);
+                return nothing_asked(call);
             }
             freeze::all(call.name, &targets, &records, deadline, &mut stop).await
         }
@@ -64,7 +64,8 @@ pub async fn run(call: &Call) -> Result<(), HookError> {
             if frozen.is_empty() {
                 return not_frozen(call);
             }
-            thaw::all(&frozen, &records).await
+            let thawed = thaw::all(&frozen, &records).await;
+            all_named_were(call, &frozen, thawed)
         }
         Phase::Abort => thaw::abort(&records.of(call.name, &call.targets)?, &records).await,
     }
@@ -87,25 +88,106 @@ fn targets(call: &Call) -> Result<Vec<TargetName>, ConfigError> {
     Ok(asked)
 }
 
-/// A hook lies where its caller looks for it, asked for or not.
-fn nothing_asked(name: HookName) {
-    tracing::warn!(
-        "no target names {:?} in freeze.hooks, so nothing is frozen",
-        name.as_str()
-    );
+/// VMware's tools find our hook as soon as the package is installed, so it is asleep until a target names it. The others
+/// are called because an administrator said so: a success would pass for a lock.
+fn nothing_asked(call: &Call) -> Result<(), HookError> {
+    let error = HookError::NoTarget {
+        name: call.name,
+        dir: config::targets_dir(&call.config_dir),
+    };
+    match call.name {
+        HookName::Vmware => {
+            tracing::warn!("{error}");
+            Ok(())
+        }
+        HookName::Veeam | HookName::QemuGa | HookName::Generic => Err(error),
+    }
+}
+
+/// What a thaw comes to: a named target of which nothing was frozen is a failure, however well the others were thawed.
+fn all_named_were(call: &Call, frozen: &[Record], thawed: Result<(), HookError>) -> Result<(), HookError> {
+    let is_missing = |target: &&TargetName| frozen.iter().all(|record| record.target != **target);
+    let targets: Vec<_> = call.targets.iter().filter(is_missing).cloned().collect();
+    if targets.is_empty() {
+        return thawed;
+    }
+    let name = call.name;
+    let missing = HookError::NotFrozen { name, targets };
+    match thawed {
+        Ok(()) => Err(missing),
+        Err(error) => {
+            tracing::error!("{missing}");
+            Err(error)
+        }
+    }
 }
 
 /// A thaw has nothing to end. Where something should have been frozen, that is a failure.
 fn not_frozen(call: &Call) -> Result<(), HookError> {
     let targets = targets(call)?;
     match targets.is_empty() {
-        true => {
-            nothing_asked(call.name);
-            Ok(())
-        }
+        true => nothing_asked(call),
         false => Err(HookError::NotFrozen {
             name: call.name,
             targets,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    fn call(name: HookName, named: &[&str]) -> Call {
+        Call {
+            name,
+            phase: String::new(),
+            targets: named.iter().map(|target| TargetName::parse(target).unwrap()).collect(),
+            budget: None,
+            config_dir: PathBuf::from("/nonexistent/mariasnap"),
+        }
+    }
+
+    #[test]
+    fn only_vmwares_hook_sleeps_where_nothing_is_configured() {
+        for name in HookName::ALL {
+            let call = call(name, &[]);
+            assert_eq!(targets(&call).unwrap(), []);
+            for told in [nothing_asked(&call), not_frozen(&call)] {
+                match (name, told) {
+                    (HookName::Vmware, told) => told.unwrap(),
+                    (_, told) => {
+                        let error = told.unwrap_err();
+                        assert_eq!(error.exit(), Exit::Config);
+                        let wanted =
+                            format!("hooks = [\"{name}\"] under [freeze] into /nonexistent/mariasnap/targets/");
+                        assert!(error.to_string().contains(&wanted), "{error}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_named_target_that_wasnt_frozen_is_a_failure() {
+        let frozen = ["one", "two"].map(|target| Record {
+            target: TargetName::parse(target).unwrap(),
+            hook: HookName::Generic,
+            invocation: "1".to_owned(),
+            displaces: false,
+        });
+        let told = |named: &[&str], thawed| all_named_were(&call(HookName::Generic, named), &frozen, thawed);
+        told(&[], Ok(())).unwrap();
+        told(&["two", "one"], Ok(())).unwrap();
+        let error = told(&["one", "three"], Ok(())).unwrap_err();
+        assert_eq!(error.exit(), Exit::NotFrozen);
+        assert!(
+            error.to_string().contains("three") && !error.to_string().contains("one,"),
+            "{error}"
+        );
+        // What is worse goes first.
+        let error = told(&["one", "three"], Err(HookError::AnotherAtWork)).unwrap_err();
+        assert_eq!(error.exit(), Exit::Busy);
     }
 }

@@ -39,7 +39,7 @@ impl Records {
         Self::open_at(Path::new(DIR))
     }
 
-    fn open_at(dir: &Path) -> Result<Self, HookError> {
+    pub(super) fn open_at(dir: &Path) -> Result<Self, HookError> {
         let made = DirBuilder::new().recursive(true).mode(0o755).create(dir);
         let dir = dir.to_owned();
         match made {

@@ -11,6 +11,11 @@ use super::HookError;
 /// Not looked for along PATH, which is the caller's.
 const SYSTEMCTL: &str = "/usr/bin/systemctl";
 
+/// How a process ended, as ExecMainCode says it: waitid(2)'s CLD_EXITED, CLD_KILLED and CLD_DUMPED.
+const EXITED: &str = "1";
+const KILLED: &str = "2";
+const DUMPED: &str = "3";
+
 /// The unit that freezes one target.
 #[derive(Debug, Clone)]
 pub(super) struct Unit {
@@ -51,7 +56,7 @@ impl Unit {
     }
 
     pub(super) async fn state(&self) -> Result<State, HookError> {
-        const SHOW: &str = "--property=ActiveState,Result,InvocationID,ExecMainStatus,StatusText";
+        const SHOW: &str = "--property=ActiveState,Result,InvocationID,ExecMainCode,ExecMainStatus,StatusText";
         let shown = systemctl(&["show", SHOW, "--", &self.name]).await?;
         if !shown.status.success() {
             return Err(HookError::Systemctl {
@@ -97,15 +102,23 @@ impl State {
         self.get("StatusText")
     }
 
-    /// With what its process ended.
-    pub(super) fn exit_status(&self) -> u8 {
-        self.get("ExecMainStatus").parse().unwrap_or(0)
+    /// With what its process ended, if it did by itself: otherwise the number is a signal's.
+    pub(super) fn exit_status(&self) -> Option<u8> {
+        match self.get("ExecMainCode") {
+            EXITED => self.get("ExecMainStatus").parse().ok(),
+            _ => None,
+        }
     }
 
     /// For people.
     pub(super) fn describe(&self) -> String {
-        let (active, result, code) = (self.get("ActiveState"), self.get("Result"), self.get("ExecMainStatus"));
-        format!("{active}, {result}, exit status {code}; last: {}", self.status())
+        let (active, result, number) = (self.get("ActiveState"), self.get("Result"), self.get("ExecMainStatus"));
+        let end = match self.get("ExecMainCode") {
+            EXITED => format!("exit status {number}"),
+            KILLED | DUMPED => format!("killed by signal {number}"),
+            _ => "no exit status".to_owned(),
+        };
+        format!("{active}, {result}, {end}; last: {}", self.status())
     }
 }
 
@@ -120,4 +133,27 @@ async fn systemctl(arguments: &[&str]) -> Result<Output, HookError> {
         command: format!("{SYSTEMCTL} {}", arguments.join(" ")),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signals_number_is_no_exit_status() {
+        for (code, status, told) in [
+            (EXITED, Some(10), "exit status 10"),
+            (KILLED, None, "signal 10"),
+            (DUMPED, None, "signal 10"),
+            ("0", None, "no exit status"),
+        ] {
+            let properties = [("ExecMainCode", code), ("ExecMainStatus", "10")];
+            let properties = properties.map(|(key, value)| (key.to_owned(), value.to_owned()));
+            let state = State {
+                properties: properties.into(),
+            };
+            assert_eq!(state.exit_status(), status);
+            assert!(state.describe().contains(told), "{}", state.describe());
+        }
+    }
 }

@@ -92,7 +92,7 @@ impl LockError {
         const OTHERS_IN_THE_WAY: [u16; 2] = [1205, 1213];
         match (self, self.cause()) {
             (Self::LostBeforeCut { .. }, _) => false,
-            (_, Cause::Interrupt(interrupt)) => matches!(interrupt, Interrupt::MaxStall(_) | Interrupt::MaxHold(_)),
+            (_, Cause::Interrupt(interrupt)) => matches!(interrupt, Interrupt::MaxStall(_) | Interrupt::MaxHold { .. }),
             (_, Cause::Helper(failure)) => failure.is_pool_busy(),
             (_, Cause::Database(error)) => error.code().is_some_and(|code| OTHERS_IN_THE_WAY.contains(&code)),
         }

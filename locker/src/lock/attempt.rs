@@ -58,7 +58,7 @@ impl Attempt<'_> {
         }
 
         let since = Instant::now();
-        let hold = Deadline::max_hold(self.plan.bounds.max_hold.get());
+        let hold = Deadline::max_hold(self.plan.bounds.hold_key, self.plan.bounds.max_hold.get());
         let reading = self.lock_and_read(self.deadline.earlier(hold)).await?;
         Ok(Top {
             since,

@@ -108,7 +108,7 @@ mod tests {
     const EARLY: Moment = Moment::Early { open_txg: 7 };
 
     async fn reached(moment: impl Future<Output = Moment>, beside: impl Future<Output = ()>) -> [&'static str; 2] {
-        let deadline = Deadline::max_hold(Duration::from_millis(50));
+        let deadline = Deadline::max_hold("lock.max_hold", Duration::from_millis(50));
         let (reached, done) = reach(moment, beside, deadline, &mut Stop::catch().unwrap()).await;
         let word = |is_there| if is_there { "there" } else { "not there" };
         [word(reached.is_ok()), word(done.is_ok())]

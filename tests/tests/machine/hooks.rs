@@ -55,6 +55,10 @@ fn vmwares_tools_freeze_and_thaw() {
     assert!(asleep.text().contains("freeze.hooks"), "{asleep:?}");
     assert_eq!(frozen(&world), 15);
     assert_eq!(tools(&world, "thaw").status, 0);
+    // The others are only called by who means it.
+    for call in ["veeam pre-freeze", "qemu-ga freeze", "generic pre", "generic post"] {
+        assert_eq!(hook(&world, call), 3, "{call}");
+    }
 
     configure(&world, "hooks = [\"vmware\"]");
     let ran = tools(&world, "freeze");
@@ -164,6 +168,7 @@ fn one_freeze_is_one_callers() {
     world.vm.ok(&format!("systemctl start {UNIT}"));
     assert_eq!(hook(&world, "generic pre"), 10);
     assert_eq!(hook(&world, "generic post"), 15);
+    assert_eq!(world.vm.run("mariasnap run main -- true").status, 10);
     assert_eq!(frozen(&world), 0);
     world.vm.ok(&format!("systemctl stop {UNIT}"));
 
@@ -225,6 +230,11 @@ fn of_two_targets_both_or_none_are_frozen() {
         0
     );
     assert_eq!(tools(&world, "thaw").status, 0);
+
+    // A thaw of more than was frozen.
+    assert_eq!(hook(&world, "generic pre --target main"), 0);
+    assert_eq!(hook(&world, "generic post --target main --target other"), 15);
+    assert_eq!(frozen(&world), 15);
 
     // The first doesn't last until the second has its lock.
     world.vm.ok("sed -i s/60s/4s/ /etc/mariasnap/targets/main.toml
@@ -299,6 +309,11 @@ fn root_runs_a_command_under_the_lock() {
     let ran = world.vm.run(&format!(
         "mariasnap run main -- sh -c '! systemctl start {UNIT} && mariasnap frozen main >/dev/null'"
     ));
+    assert_eq!(ran.status, 0, "{ran:?}");
+    // Nor does a hook try to.
+    let ran = world
+        .vm
+        .run("mariasnap run main -- sh -c 'mariasnap hook generic pre --target main; test $? = 10'");
     assert_eq!(ran.status, 0, "{ran:?}");
     world.assert_writes_go_on();
 }

@@ -22,6 +22,7 @@ fn settings(word: &str, allow_bugs: &[&'static str]) -> LockSettings {
         max_wait: Bound::seconds(30),
         max_stall: Bound::seconds(10),
         max_hold: Bound::seconds(15),
+        hold_key: "lock.max_hold",
         allow_bugs: allow_bugs.to_vec(),
     }
 }
