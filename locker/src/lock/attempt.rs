@@ -79,7 +79,7 @@ impl Attempt<'_> {
         let synced = self.stop.unless(Some(self.deadline), sync).await;
         match synced.map_err(|interrupt| self.not_obtained(SYNC, interrupt.into()))? {
             Ok(()) => Ok(None),
-            Err(failure) if failure.is_pool_busy() => Err(self.not_obtained(SYNC, failure.into())),
+            Err(failure) if failure.is_pool_busy() => Err(self.not_obtained(SYNC, Cause::Helper(Box::new(failure)))),
             Err(failure) => Ok(Some(format!(
                 "the pool wasn't synced before the lock, so commits may have stood still for longer: {failure}"
             ))),

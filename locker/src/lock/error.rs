@@ -17,7 +17,7 @@ pub enum Cause {
     Database(#[from] DatabaseError),
     /// The helper, or the pool.
     #[error(transparent)]
-    Helper(#[from] HelperFailure),
+    Helper(Box<HelperFailure>),
 }
 
 /// The lock wasn't obtained, or was lost before anything was asked of the helper. Nothing was taken.
