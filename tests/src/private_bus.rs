@@ -339,7 +339,12 @@ fn helper_path() -> PathBuf {
 fn write_bus_files(directory: &Path) {
     std::fs::create_dir(directory.join("services")).unwrap();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dbus/data");
-    let policy = data.join("org.mariasnap.ZfsHelper1.conf");
+    let installed = std::fs::read_to_string(data.join("org.mariasnap.ZfsHelper1.conf")).unwrap();
+    // The policy as it is installed, but for the helper's user: here it runs as whoever runs the tests.
+    let (helper, own) = ("user=\"mariasnap-helper\"", rustix::process::geteuid());
+    assert!(installed.contains(helper), "{installed}");
+    let policy = directory.join("policy.conf");
+    std::fs::write(&policy, installed.replace(helper, &format!("user=\"{own}\""))).unwrap();
     let (directory_shown, policy) = (directory.display(), policy.display());
     let config = format!(
         r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"

@@ -68,13 +68,14 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let (call, verdict) = (&self.call, &self.verdict);
         let (method, uid, pid) = (call.method, call.caller.uid, call.caller.pid);
+        let unit = call.caller.unit.get().map(String::as_str);
         let shown: String = call.target.chars().take(64).flat_map(char::escape_default).collect();
-        // journald adds the caller's unit and more to OBJECT_PID. SNAPSHOT_TARGET: the journal's field TARGET is taken by
-        // the log crate for the module's name.
+        // SNAPSHOT_TARGET: the journal's field TARGET is taken by the log crate for the module's name.
         tracing::info!(
             message_id = self.message_id,
-            object_pid = pid,
+            caller_pid = pid,
             caller_uid = uid,
+            caller_unit = unit,
             transport = call.caller.transport(),
             action = method,
             snapshot_target = shown,

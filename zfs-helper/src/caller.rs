@@ -17,6 +17,7 @@ use zbus::message::{Flags, Header};
 use zbus_polkit::policykit1::Subject;
 
 use crate::activity::{Activity, Busy};
+use crate::unit::{Unit, Units};
 
 /// What a ticket belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub(crate) struct PeerProcess {
     pub(crate) number: u64,
     pub(crate) uid: u32,
     pub(crate) pid: u32,
+    unit: Unit,
     by_pidfd: Option<Subject>,
     by_pid: Subject,
     /// No ticket is issued any more.
@@ -47,6 +49,8 @@ pub(crate) struct Caller {
     pub(crate) owner: Owner,
     pub(crate) uid: u32,
     pub(crate) pid: u32,
+    /// For the log.
+    pub(crate) unit: Unit,
     /// Whether the caller agrees to wait while polkit asks somebody.
     pub(crate) interactive: bool,
     identity: Identity,
@@ -61,7 +65,7 @@ enum Identity {
 impl PeerProcess {
     /// Asks the kernel who connected. Fails if polkit couldn't be told who it is, as when the process is gone, or if
     /// there is no place left.
-    pub(crate) fn of(stream: &UnixStream, number: u64, places: &Arc<Activity>) -> std::io::Result<Self> {
+    pub(crate) fn of(stream: &UnixStream, number: u64, places: &Arc<Activity>, units: &Units) -> std::io::Result<Self> {
         let credentials = getsockopt(stream, sockopt::PeerCredentials)?;
         let (uid, pid) = (credentials.uid(), credentials.pid().cast_unsigned());
         let full = || std::io::Error::other(format!("too many of uid {uid} are open"));
@@ -77,6 +81,7 @@ impl PeerProcess {
             number,
             uid,
             pid,
+            unit: units.of(pid),
             by_pidfd,
             by_pid,
             gone: AtomicBool::new(false),
@@ -103,23 +108,26 @@ impl Caller {
             owner,
             uid,
             pid,
+            unit: process.unit.clone(),
             interactive,
             identity: Identity::Peer(process),
         }
     }
 
     /// The caller behind a message from the bus, which is asked for its uid and pid.
-    pub(crate) async fn bus(header: &Header<'_>, bus: &DBusProxy<'_>) -> Result<Self, HelperError> {
+    pub(crate) async fn bus(header: &Header<'_>, bus: &DBusProxy<'_>, units: &Units) -> Result<Self, HelperError> {
         let unknown = |what: String| HelperError::NotAuthorized(format!("the caller can't be told: {what}"));
         let sender = header.sender().ok_or_else(|| unknown("no sender".to_owned()))?;
         let credentials = bus.get_connection_credentials(sender.clone().into()).await;
         let credentials = credentials.map_err(|error| unknown(error.to_string()))?;
         let uid = credentials.unix_user_id().ok_or_else(|| unknown("no uid".to_owned()))?;
         let subject = Subject::new_for_message_header(header).map_err(|error| unknown(error.to_string()))?;
+        let pid = credentials.process_id().unwrap_or(0);
         Ok(Self {
             owner: Owner::Bus(sender.to_string()),
             uid,
-            pid: credentials.process_id().unwrap_or(0),
+            pid,
+            unit: units.of(pid),
             interactive: is_interactive(header),
             identity: Identity::Bus(subject),
         })

@@ -19,11 +19,13 @@ use crate::rate::RateLimit;
 use crate::request::{destroy_names, invalid, on_wire, ours, unix_now};
 use crate::storage::Confirmation;
 use crate::ticket::Tickets;
+use crate::unit::Units;
 
 /// Everything that the methods share.
 pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) authority: Authority,
+    pub(crate) units: Units,
     pub(crate) pools: Pools,
     pub(crate) tickets: Mutex<Tickets>,
     pub(crate) rate: Mutex<RateLimit>,

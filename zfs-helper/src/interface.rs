@@ -48,7 +48,7 @@ impl SnapshotHelper {
             WayIn::Bus(places, unnamed) => {
                 let refused = || HelperError::LimitExceeded("too many requests under way".to_owned());
                 let _unnamed = unnamed.try_acquire().map_err(|_| refused())?;
-                let caller = Caller::bus(header, self.core.authority.bus()).await?;
+                let caller = Caller::bus(header, self.core.authority.bus(), &self.core.units).await?;
                 let place = places.begin_for(caller.uid).ok_or_else(refused)?;
                 (caller, Some(place))
             }

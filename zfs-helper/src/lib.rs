@@ -1,4 +1,4 @@
-//! The privileged half: every method is parse -> configured? -> polkit -> act -> audit log.
+//! The half with the capability: every method is parse -> configured? -> polkit -> act -> audit log.
 //!
 //! It knows nothing of databases. A client names a target and snapshots that the helper itself made, never a
 //! dataset, a path or a flag. The binary only wires these modules; tests wire them with another [`storage::Storage`].
@@ -27,6 +27,7 @@ mod request;
 mod serve;
 pub mod storage;
 mod ticket;
+mod unit;
 pub mod zfs;
 
 pub use serve::{Limits, ServeError, Wiring, serve};

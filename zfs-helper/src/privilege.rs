@@ -5,8 +5,8 @@ use std::io;
 
 use caps::{CapSet, Capability, CapsHashSet};
 
-/// Leaves the calling thread with CAP_SYS_ADMIN alone. A program that it ran as root would have it too: it runs none.
-/// After an error the helper must not run.
+/// Leaves the calling thread with CAP_SYS_ADMIN alone, which a program that it ran wouldn't have. After an error the
+/// helper must not run.
 pub fn keep_only_sys_admin() -> io::Result<()> {
     restrict(&CapsHashSet::from([Capability::CAP_SYS_ADMIN]))
 }
@@ -24,6 +24,8 @@ fn restrict(kept: &CapsHashSet) -> io::Result<()> {
         (CapSet::Effective, kept),
         (CapSet::Permitted, kept),
         (CapSet::Inheritable, &none),
+        // Empty without the inheritable one, and looked at all the same: the unit gives the capability by this set.
+        (CapSet::Ambient, &none),
     ] {
         let failed = |why: String| io::Error::other(format!("this thread's {set:?} capabilities: {why}"));
         let refused = |error: caps::errors::CapsError| failed(format!("can't be set to {wanted:?}: {error}"));

@@ -19,6 +19,7 @@ use crate::interface::SnapshotHelper;
 use crate::pools::Pools;
 use crate::rate::RateLimit;
 use crate::ticket::Tickets;
+use crate::unit::Units;
 
 /// How long things may take. Fixed in the product; tests shorten them.
 #[derive(Debug, Clone)]
@@ -98,6 +99,7 @@ pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
     let core = Arc::new(Core {
         settings: wiring.settings,
         authority: Authority::new(&questions, limits.polkit, limits.interactive).await?,
+        units: Units::new(&questions).await?,
         activity: wiring.pools.activity.clone(),
         connections: Activity::new(),
         pools: wiring.pools,

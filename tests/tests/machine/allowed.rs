@@ -47,8 +47,9 @@ fn the_journal_tells_who_asked_for_what() {
         .unwrap_or_else(|| panic!("no audit entry of the snapshot in {audit}"));
     assert_eq!(taken["SNAPSHOT_TARGET"], "main");
     assert_eq!(taken["TRANSPORT"], "peer");
-    assert_eq!(taken["OBJECT_SYSTEMD_UNIT"], SNAPSHOT_UNIT);
-    assert!(taken["CALLER_UID"].is_string() && taken["MESSAGE_ID"].is_string() && taken["DURATION_MS"].is_string());
+    assert_eq!(taken["CALLER_UNIT"], SNAPSHOT_UNIT);
+    assert!(taken["CALLER_UID"].is_string() && taken["CALLER_PID"].is_string());
+    assert!(taken["MESSAGE_ID"].is_string() && taken["DURATION_MS"].is_string());
 }
 
 #[test]

@@ -64,6 +64,25 @@ fn a_helper_config_that_others_can_write_is_refused() {
 }
 
 #[test]
+fn a_helper_config_that_the_helper_cannot_read() {
+    let world = World::enter();
+    world.vm.ok(&format!("chmod 600 {HELPER}"));
+    assert!(!world.snapshot().0);
+    let journal = world.journal("mariasnap-zfs-helper.service");
+    assert!(
+        journal.contains(HELPER) && journal.contains("mariasnap-helper, must be able to read it"),
+        "{journal}"
+    );
+    world.vm.ok(&format!(
+        "chgrp mariasnap-helper {HELPER}; chmod 640 {HELPER}
+         systemctl reset-failed; systemctl start mariasnap-zfs-helper.socket"
+    ));
+    assert_eq!(world.snapshot(), (true, 0), "{}", world.journal(SNAPSHOT_UNIT));
+    world.vm.ok(&format!("chmod 660 {HELPER}"));
+    assert_ne!(world.vm.run(CHECK).status, 0);
+}
+
+#[test]
 fn a_missing_helper_config() {
     let world = World::enter();
     world.vm.ok(&format!("rm {HELPER}"));

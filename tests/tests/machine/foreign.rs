@@ -77,7 +77,7 @@ fn python_lists_and_snapshots_on_both_transports() {
 #[test]
 fn polkits_own_client_gives_the_same_answers() {
     let allowed = Allowed::enter();
-    // pkcheck asks through polkit's own library; details need root, as they do for the helper.
+    // pkcheck asks through polkit's own library; details need root or the actions' owner, which the helper is.
     let ask = |action: &str, dataset: &str| {
         allowed
             .0

@@ -1,19 +1,18 @@
 //! What the units are allowed, read from the running system.
 
-use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
+use mariasnap_tests::vm::{Ran, SNAPSHOT_UNIT, World};
 
-/// What the helper can't do without. It runs as root, since polkitd takes details from nobody else; it needs
-/// CAP_SYS_ADMIN and /dev/zfs for ZFS, which sees another user namespace as another zone; it listens on a unix socket;
-/// capset is how most of its threads give the capability away; and what a root directory of its own would keep from it,
-/// other lines do.
+/// What the helper can't do without. It needs CAP_SYS_ADMIN and /dev/zfs for ZFS, which sees another user namespace as
+/// another zone; it listens on a unix socket; capset is how most of its threads give the capability away; and what a root
+/// directory of its own would keep from it, other lines do.
 const HELPER_LACKS: [&str; 7] = [
+    "AmbientCapabilities",
     "CapabilityBoundingSet_CAP_SYS_ADMIN",
     "DeviceAllow",
     "PrivateUsers",
     "RestrictAddressFamilies_AF_UNIX",
     "RootDirectoryOrRootImage",
     "SystemCallFilter_privileged",
-    "UserOrDynamicUser",
 ];
 
 /// What the locker can't do without: unix sockets, among them the helper's, for which it is in a group. The device is
@@ -80,23 +79,103 @@ fn only_threads_that_read_no_message_have_the_capability() {
         .vm
         .ok("pid=$(systemctl show -P MainPID mariasnap-zfs-helper.service)
          for task in /proc/$pid/task/*; do
-             echo \"$(cat $task/comm) $(awk '/^Cap(Prm|Eff|Inh|Amb)/ {printf \"%s \", $2}' $task/status)\"
+             echo \"$(cat $task/comm)$(awk '/^Cap(Prm|Eff|Inh|Amb)/ {printf \" %s\", $2}' $task/status)\"
          done");
     let sys_admin = "0000000000200000";
     let none = "0000000000000000";
     let (capable, others): (Vec<&str>, Vec<&str>) = threads.lines().partition(|line| line.contains(sys_admin));
     assert!(!capable.is_empty() && !others.is_empty(), "{threads}");
-    assert!(capable.iter().all(|line| line.starts_with("zfs")), "{threads}");
-    for line in others {
+    // Inheritable, permitted, effective, ambient.
+    for line in capable {
+        assert!(line.starts_with("zfs "), "{threads}");
         assert!(
-            line.split_whitespace().rev().take(4).all(|set| set == none),
+            line.ends_with(&format!("{none} {sys_admin} {sys_admin} {none}")),
             "{threads}"
         );
+    }
+    for line in others {
+        assert!(line.ends_with(&format!("{none} {none} {none} {none}")), "{threads}");
     }
     let main = world
         .vm
         .ok("pid=$(systemctl show -P MainPID mariasnap-zfs-helper.service); grep CapEff /proc/$pid/status");
     assert!(main.ends_with(none), "{main}");
+}
+
+#[test]
+fn the_helpers_user_is_nobody_anywhere_else() {
+    let world = World::enter();
+    world.vm.ok("client.py bus ListTargets");
+    // Every thread's real, effective, saved and file system's user.
+    let users = world
+        .vm
+        .ok("pid=$(systemctl show -P MainPID mariasnap-zfs-helper.service)
+         awk '/^Uid/ {print $2, $3, $4, $5}' /proc/$pid/task/*/status | sort -u");
+    let uid = world.vm.ok("id -u mariasnap-helper");
+    assert_ne!(uid, "0");
+    assert_eq!(users, format!("{uid} {uid} {uid} {uid}"));
+    assert_eq!(world.vm.ok("id -Gn mariasnap-helper"), "mariasnap-helper");
+
+    let start = "busctl --system call org.freedesktop.systemd1 /org/freedesktop/systemd1 \
+                 org.freedesktop.systemd1.Manager StartUnit ss mariasnap@main.service replace";
+    assert_refused(&as_helper(&world, start), &["authentication", "denied", "authorized"]);
+    let state = "systemctl show -P ExecMainStartTimestampMonotonic -P InvocationID mariasnap@main.service";
+    let before = world.vm.ok(state);
+    // Refused for who asks, and for nothing else.
+    world.vm.ok(start);
+    assert_ne!(world.vm.ok(state), before);
+
+    for login in [
+        "mariadb -u root -e 'SELECT 1'",
+        "mariadb -e 'SELECT 1'",
+        "mariadb -u mariasnap -e 'SELECT 1'",
+    ] {
+        assert_refused(&as_helper(&world, login), &["Access denied"]);
+    }
+    world.vm.ok("mariadb -u root -e 'SELECT 1'");
+    assert_refused(
+        &as_helper(&world, "zfs snapshot tank/mysql@stray"),
+        &["permission denied"],
+    );
+}
+
+#[test]
+fn only_the_helpers_user_may_have_the_helpers_name() {
+    let world = World::enter();
+    let own = "busctl --system call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus \
+               RequestName su org.mariasnap.ZfsHelper1 4";
+    for other in ["root", "nobody"] {
+        let refused = world.vm.run(&format!("runuser -u {other} -- {own}"));
+        assert_refused(&refused, &["access denied"]);
+    }
+    // 1: it is the owner, for as long as the call lasts.
+    assert_eq!(as_helper(&world, own).stdout.trim(), "u 1");
+}
+
+#[test]
+fn polkit_takes_details_from_the_helpers_user_and_from_no_other() {
+    let world = World::enter();
+    let ask = |user: &str| {
+        world.vm.run(&format!(
+            "sleep 60 & pid=$!
+             trap 'kill $pid' EXIT
+             runuser -u {user} -- pkcheck --action-id org.mariasnap.list --process $pid --detail target main"
+        ))
+    };
+    assert_eq!(ask("mariasnap-helper").status, 0, "{:?}", ask("mariasnap-helper"));
+    assert_refused(&ask("nobody"), &["trusted callers"]);
+}
+
+/// Runs a command as the helper's user, without any of what its unit takes away.
+fn as_helper(world: &World, command: &str) -> Ran {
+    world.vm.run(&format!("runuser -u mariasnap-helper -- {command}"))
+}
+
+/// Asserts that a command failed, and said so in one of these words.
+fn assert_refused(ran: &Ran, words: &[&str]) {
+    assert_ne!(ran.status, 0, "{ran:?}");
+    let said = ran.text().to_lowercase();
+    assert!(words.iter().any(|word| said.contains(&word.to_lowercase())), "{ran:?}");
 }
 
 #[test]

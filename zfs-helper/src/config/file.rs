@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -53,7 +53,10 @@ fn check(meta: &Metadata, right_kind: bool, kind: &str, owner: u32) -> Result<()
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
-    let hint = "\"mariasnap setup\" writes it, man mariasnap-zfs-helper.toml describes it";
+    let hint = match error.kind() {
+        ErrorKind::PermissionDenied => "the helper's user, mariasnap-helper, must be able to read it",
+        _ => "\"mariasnap setup\" writes it, man mariasnap-zfs-helper.toml describes it",
+    };
     refused(path, format!("{error}; {hint}"))
 }
 

@@ -25,7 +25,7 @@ pub(crate) async fn accept(core: Arc<Core>, listener: UnixListener, handshake: D
                 continue;
             }
         };
-        let process = match PeerProcess::of(&stream, number, &core.connections) {
+        let process = match PeerProcess::of(&stream, number, &core.connections, &core.units) {
             Ok(process) => Arc::new(process),
             Err(error) => {
                 tracing::debug!("closed a connection: {error}");
