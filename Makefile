@@ -1,10 +1,10 @@
 # mariasnap: `make demo` shows it at work on a real machine, `make test` tests it, `make install` installs it.
-# PREFIX moves the programs, units and pages; D-Bus and polkit look for their files below /usr/share only, so those stay.
+# PREFIX moves the programs, units and pages. D-Bus and polkit look for their files below /usr/share only, and the programs
+# for theirs in /etc/mariasnap, so those stay.
 # Everything needed beyond Rust and apt is installed by the targets that need it.
 
 DESTDIR ?=
 PREFIX ?= /usr
-SYSCONFDIR ?= /etc
 LIBEXECDIR ?= $(PREFIX)/libexec
 SHAREDIR ?= $(PREFIX)/share
 UNITDIR ?= $(PREFIX)/lib/systemd/system
@@ -43,7 +43,7 @@ target/generated/stamp: $(RELEASE)/mariasnap
 
 install: build
 	before=$$("$(PREFIX)/bin/mariasnap" --version 2>/dev/null); \
-	packaging/stage "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)" "$(LIBEXECDIR)" "$(SHAREDIR)" "$(UNITDIR)" && \
+	packaging/stage "$(DESTDIR)" "$(PREFIX)" "$(LIBEXECDIR)" "$(SHAREDIR)" "$(UNITDIR)" && \
 	if [ -z "$(DESTDIR)" ]; then packaging/deb/postinst configure "$$before"; fi
 
 uninstall:

@@ -21,8 +21,8 @@ use crate::activity::Activity;
 use crate::config::Settings;
 use crate::storage::Storage;
 
-/// Requests that wait for one pool; more are refused.
-const MAX_QUEUED: usize = 16;
+/// Requests that wait for one pool, two for each target that there can be; more are refused.
+const MAX_QUEUED: usize = 128;
 
 type Job = Box<dyn FnOnce(&mut dyn Storage) + Send>;
 
@@ -67,7 +67,7 @@ impl Pools {
                 vacant.insert(Queue { jobs, turn });
             }
         }
-        let activity = Activity::new();
+        let activity = Activity::new(settings.targets().len());
         Ok(Self {
             queues,
             patience,

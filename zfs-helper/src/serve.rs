@@ -21,6 +21,9 @@ use crate::rate::RateLimit;
 use crate::ticket::Tickets;
 use crate::unit::Units;
 
+/// All timers may elapse at once, as after a night without power, and all units are one user.
+const REQUESTS_PER_RUN: usize = 10;
+
 /// How long things may take. Fixed in the product; tests shorten them.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -36,7 +39,7 @@ pub struct Limits {
     pub handshake: Duration,
     /// For requests under way to finish once the helper has been told to stop.
     pub drain: Duration,
-    /// Requests that one user may make at once.
+    /// Requests that one user may make at once, if not more for the sake of many targets.
     pub burst: u32,
     /// Requests a second of one user, on average.
     pub per_second: u32,
@@ -96,15 +99,17 @@ pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
     );
     let bus = bus.method_timeout(timeout).build().await?;
     let questions = questions.method_timeout(timeout).build().await?;
+    let targets = wiring.settings.targets().len();
+    let burst = u32::try_from(targets * REQUESTS_PER_RUN).unwrap_or(u32::MAX);
     let core = Arc::new(Core {
         settings: wiring.settings,
         authority: Authority::new(&questions, limits.polkit, limits.interactive).await?,
         units: Units::new(&questions).await?,
         activity: wiring.pools.activity.clone(),
-        connections: Activity::new(),
+        connections: Activity::new(targets),
         pools: wiring.pools,
         tickets: Mutex::new(Tickets::default()),
-        rate: Mutex::new(RateLimit::new(limits.burst, limits.per_second)),
+        rate: Mutex::new(RateLimit::new(limits.burst.max(burst), limits.per_second)),
         ticket_lifetime: limits.ticket,
     });
     let mut accepting = tokio::task::JoinSet::new();
