@@ -26,10 +26,8 @@ async fn whole_story(helper: &SnapshotHelper1Proxy<'_>) {
     assert_eq!(names, ["main", "other"]);
     let (ticket, name, _) = helper.prepare_snapshot("main").await.unwrap();
     helper.sync_pool(&ticket).await.unwrap();
-    assert!(matches!(
-        helper.sync_pool(&ticket).await,
-        Err(HelperError::LimitExceeded(_))
-    ));
+    // Again, as before another attempt at the lock.
+    helper.sync_pool(&ticket).await.unwrap();
     let cut = helper
         .take_snapshot(&ticket, BTreeMap::from([("gtid", "0-1-7")]))
         .await

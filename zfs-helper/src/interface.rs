@@ -37,7 +37,10 @@ impl SnapshotHelper {
     }
 
     pub(crate) fn for_bus(core: Arc<Core>) -> Self {
-        let way_in = WayIn::Bus(Activity::new(core.settings.targets().len()), Semaphore::new(MAX_UNNAMED));
+        let way_in = WayIn::Bus(
+            Activity::new(core.settings.targets().len()),
+            Semaphore::new(MAX_UNNAMED),
+        );
         Self { core, way_in }
     }
 

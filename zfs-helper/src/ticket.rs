@@ -10,7 +10,7 @@ use crate::caller::Owner;
 use crate::config::Target;
 use crate::storage::Plan;
 
-/// One before each attempt at the lock, of which a run makes ten in an hour: it pauses twice as long after each.
+/// One before each attempt at the lock; no run makes as many while its ticket lives, for it pauses longer after each.
 const MAX_SYNCS: u8 = 16;
 
 /// A prepared snapshot.

@@ -119,7 +119,7 @@ fn two_runs_at_once() {
     // second one has come as far as asking.
     world
         .vm
-        .ok("printf '[lock]\nmax_wait = \"90s\"\n' >/etc/mariasnap/targets/main.toml");
+        .ok("printf '[lock]\nmax_wait = \"50s\"\n' >/etc/mariasnap/targets/main.toml");
     let blocker = Blocker::new(world.vm);
     world.vm.ok(&format!("systemctl start --no-block {SNAPSHOT_UNIT}"));
     wait_until(world.vm, "the first run waits", &running("BACKUP STAGE START"));

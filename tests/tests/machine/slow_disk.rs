@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use mariasnap_tests::vm::{SNAPSHOT_UNIT, Vm, World};
 
-/// Write operations a second that the slowed disk still does: a cut then takes seconds.
+/// Write operations a second that the slowed disk still does: a cut then takes seconds, and so does the sync before it.
 const SLOW: &str = "12";
+
+/// The same once the lock is held, when nothing but the cut is waited for.
+const SLOWER: &str = "2";
 
 /// Slows a disk until dropped.
 pub(crate) struct SlowDisk(&'static str);
@@ -13,8 +16,13 @@ pub(crate) struct SlowDisk(&'static str);
 impl SlowDisk {
     /// The machine's disk of this name: `pool0`, which the database is on, or `pool1`.
     pub(crate) fn new(disk: &'static str) -> Self {
-        Vm.throttle(disk, ["0", "0", "0", SLOW, "0", "0"]);
-        Self(disk)
+        let slow = Self(disk);
+        slow.to(SLOW);
+        slow
+    }
+
+    fn to(&self, writes: &str) {
+        Vm.throttle(self.0, ["0", "0", "0", writes, "0", "0"]);
     }
 }
 
@@ -34,20 +42,15 @@ pub(crate) fn start_and_wait_for_cut(world: &World) -> SlowDisk {
     // Bounds that the slow disk doesn't reach, and no early unlock: what ends the hold is what the scenario does.
     world
         .vm
-        .ok("printf '[lock]\nmax_wait = \"45s\"\nmax_hold = \"60s\"\nearly_cut = false\n' >/etc/mariasnap/targets/main.toml");
+        .ok("printf '[lock]\nmax_wait = \"45s\"\nmax_stall = \"45s\"\nmax_hold = \"60s\"\nearly_cut = false\n' >/etc/mariasnap/targets/main.toml");
     world
         .vm
         .ok("mariadb -e \"INSTALL SONAME 'metadata_lock_info'\" 2>/dev/null || true");
-    dirty(world.vm);
     let slow = SlowDisk::new("pool0");
     world.vm.ok(&format!("systemctl start --no-block {unit}"));
     wait_until(world.vm, "the lock is held", HOLDING);
+    slow.to(SLOWER);
     slow
-}
-
-/// Something for the pool to write, so that syncing takes its time.
-fn dirty(vm: Vm) {
-    vm.ok("dd if=/dev/urandom of=/var/lib/mysql/.filler bs=64k count=32 conv=notrunc status=none");
 }
 
 /// Polls a shell condition for at most a minute.
