@@ -166,6 +166,7 @@ mod tests {
         }
         assert_eq!(Outcome::from_wire("made-up"), Outcome::Failed);
     }
+
     #[test]
     fn the_interfaces_file_names_every_outcome() {
         let file = include_str!("../data/org.mariasnap.SnapshotHelper1.xml");

@@ -17,6 +17,9 @@ const SMALL_LOG: &str = "--innodb-log-file-size=4M";
 /// ER_OPTION_PREVENTS_STATEMENT, for `super_read_only` among others.
 const ER_READ_ONLY: u16 = 1290;
 
+/// Longer than a connection takes to come or to go.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Copies a data directory, whole and as it is, into the directory `to`.
 pub(crate) fn copy(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
@@ -168,6 +171,18 @@ impl Server {
         let ids = conn.query(query).await.unwrap();
         conn.disconnect().await.unwrap();
         ids
+    }
+
+    /// Waits until the process list has such a connection, or until it has none.
+    pub async fn wait_for_process(&self, condition: &str, is_there: bool) {
+        let start = Instant::now();
+        while self.processes(condition).await.is_empty() == is_there {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{condition}: not {is_there} within {PATIENCE:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Starts to commit one row after another.

@@ -75,9 +75,8 @@ impl Busy {
     async fn kill(self, world: &World) {
         world.server.run(&format!("KILL {}", self.id)).await;
         self.work.abort();
-        while !world.server.processes(&format!("id = {}", self.id)).await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let own = format!("id = {}", self.id);
+        world.server.wait_for_process(&own, false).await;
     }
 }
 

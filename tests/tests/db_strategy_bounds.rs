@@ -235,10 +235,10 @@ async fn a_process_stopped_in_line_holds_nobody_up_for_longer() {
         )
         .await;
     let in_line = "info LIKE 'BACKUP STAGE BLOCK_COMMIT%'";
-    wait_while(&world, in_line, true).await;
+    world.server.wait_for_process(in_line, true).await;
     let queued = Instant::now();
     run.signal("STOP");
-    wait_while(&world, in_line, false).await;
+    world.server.wait_for_process(in_line, false).await;
     let granted = Instant::now();
     assert!(granted - queued > SECOND, "nothing was put to the test");
     while writer.commits_between(granted + SECOND / 10, Instant::now()) == 0 {
@@ -252,15 +252,6 @@ async fn a_process_stopped_in_line_holds_nobody_up_for_longer() {
     assert!(stall < 6 * SECOND, "{stall:?}");
     assert_ne!(run.end().await.code, 0);
     assert_free(&world).await;
-}
-
-/// Waits until the process list has such a connection, or has none any more.
-async fn wait_while(world: &World, condition: &str, is_none: bool) {
-    let start = Instant::now();
-    while world.server.processes(condition).await.is_empty() == is_none {
-        assert!(start.elapsed() < 10 * SECOND, "{condition}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// The server's own bound counts from when others began to queue, not from when the lock was granted: a process that is

@@ -115,11 +115,7 @@ impl Stage {
 
     /// Waits until the process list has such a connection.
     pub(crate) async fn wait_for(&self, condition: &str) {
-        let start = Instant::now();
-        while self.world.server.processes(condition).await.is_empty() {
-            assert!(start.elapsed() < PATIENCE, "nobody is there: {condition}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.world.server.wait_for_process(condition, true).await;
     }
 
     /// The server stands still to the end of the run.

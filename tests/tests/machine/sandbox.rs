@@ -75,12 +75,12 @@ fn the_bus_takes_its_policy_without_complaint() {
 fn only_threads_that_read_no_message_have_the_capability() {
     let world = World::enter();
     world.vm.ok("client.py bus ListTargets");
-    let threads = world
-        .vm
-        .ok("pid=$(systemctl show -P MainPID mariasnap-zfs-helper.service)
-         for task in /proc/$pid/task/*; do
+    let threads = of_helper(
+        &world,
+        "for task in /proc/$pid/task/*; do
              echo \"$(cat $task/comm)$(awk '/^Cap(Prm|Eff|Inh|Amb)/ {printf \" %s\", $2}' $task/status)\"
-         done");
+         done",
+    );
     let sys_admin = "0000000000200000";
     let none = "0000000000000000";
     let (capable, others): (Vec<&str>, Vec<&str>) = threads.lines().partition(|line| line.contains(sys_admin));
@@ -96,9 +96,7 @@ fn only_threads_that_read_no_message_have_the_capability() {
     for line in others {
         assert!(line.ends_with(&format!("{none} {none} {none} {none}")), "{threads}");
     }
-    let main = world
-        .vm
-        .ok("pid=$(systemctl show -P MainPID mariasnap-zfs-helper.service); grep CapEff /proc/$pid/status");
+    let main = of_helper(&world, "grep CapEff /proc/$pid/status");
     assert!(main.ends_with(none), "{main}");
 }
 
@@ -107,10 +105,10 @@ fn the_helpers_user_is_nobody_anywhere_else() {
     let world = World::enter();
     world.vm.ok("client.py bus ListTargets");
     // Every thread's real, effective, saved and file system's user.
-    let users = world
-        .vm
-        .ok("pid=$(systemctl show -P MainPID mariasnap-zfs-helper.service)
-         awk '/^Uid/ {print $2, $3, $4, $5}' /proc/$pid/task/*/status | sort -u");
+    let users = of_helper(
+        &world,
+        "awk '/^Uid/ {print $2, $3, $4, $5}' /proc/$pid/task/*/status | sort -u",
+    );
     let uid = world.vm.ok("id -u mariasnap-helper");
     assert_ne!(uid, "0");
     assert_eq!(users, format!("{uid} {uid} {uid} {uid}"));
@@ -166,6 +164,13 @@ fn polkit_takes_details_from_the_helpers_user_and_from_no_other() {
     assert_refused(&ask("nobody"), &["trusted callers"]);
 }
 
+/// What a command says of the running helper, whose process is `$pid`.
+fn of_helper(world: &World, command: &str) -> String {
+    world.vm.ok(&format!(
+        "pid=$(systemctl show -P MainPID mariasnap-zfs-helper.service)\n{command}"
+    ))
+}
+
 /// Runs a command as the helper's user, without any of what its unit takes away.
 fn as_helper(world: &World, command: &str) -> Ran {
     world.vm.run(&format!("runuser -u mariasnap-helper -- {command}"))
@@ -182,9 +187,7 @@ fn assert_refused(ran: &Ran, words: &[&str]) {
 fn the_helper_stays_small() {
     let world = World::enter();
     assert_eq!(world.snapshot(), (true, 0), "{}", world.journal(SNAPSHOT_UNIT));
-    let memory = world
-        .vm
-        .ok("pid=$(systemctl show -P MainPID mariasnap-zfs-helper.service); grep -E 'VmHWM|VmRSS' /proc/$pid/status");
+    let memory = of_helper(&world, "grep -E 'VmHWM|VmRSS' /proc/$pid/status");
     println!("{memory}");
     let peak: u64 = memory
         .lines()
