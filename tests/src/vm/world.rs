@@ -12,6 +12,20 @@ use crate::build::outside_cargo;
 /// The unit that takes a snapshot of the target `main`.
 pub const SNAPSHOT_UNIT: &str = "mariasnap@main.service";
 
+/// The target's timer, which scenarios do without, would keep its service loaded. Loading it anew for each command that
+/// names it is most of what the command costs.
+const KEEP_LOADED: &str = "
+cat >/run/systemd/system/keep-loaded.service <<'END'
+[Unit]
+After=mariasnap@main.service mariasnap-freeze@main.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=true
+END
+systemctl start keep-loaded.service";
+
 /// One test at a time has the machine.
 pub struct World {
     /// The shell.
@@ -38,6 +52,7 @@ impl World {
         READY.get_or_init(|| {
             world.install();
             world.vm.ok("mariasnap setup main --no-timer --no-snapshot");
+            world.vm.ok(KEEP_LOADED);
         });
         world.vm.script("tidy.sh", &[]);
         world
@@ -69,12 +84,12 @@ impl World {
 
     /// Runs the unit of target `main` to its end; its `Result` and the status of its main process.
     pub fn snapshot(&self) -> (bool, i32) {
-        let unit = SNAPSHOT_UNIT;
-        self.vm
-            .run(&format!("systemctl reset-failed {unit} 2>/dev/null || true"));
-        let started = self.vm.run(&format!("systemctl start {unit}"));
-        let status = self.vm.ok(&format!("systemctl show -P ExecMainStatus {unit}"));
-        (started.status == 0, status.parse().unwrap())
+        let ended = self.vm.ok(&format!(
+            "started=0; systemctl start {SNAPSHOT_UNIT} || started=$?
+             echo $started $(systemctl show -P ExecMainStatus {SNAPSHOT_UNIT})"
+        ));
+        let (started, status) = ended.split_once(' ').expect("two numbers");
+        (started == "0", status.parse().unwrap())
     }
 
     /// The snapshots that `mariasnap list` shows of a target.
