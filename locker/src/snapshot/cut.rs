@@ -24,7 +24,7 @@ impl Moment {
     /// Waits for it. `taking` is left where it stands if the pool moves on first.
     pub(super) async fn of(
         taking: &mut (impl Future<Output = Result<Cut, HelperFailure>> + Unpin),
-        watching: Option<&mut Watching>,
+        watching: Option<Watching>,
     ) -> Self {
         let early = async {
             match watching {

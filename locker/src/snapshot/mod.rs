@@ -20,7 +20,6 @@ use crate::helper::{Caller, Helper, HelperFailure, Properties};
 use crate::interrupt::Stop;
 use crate::lock::{self, Doubt};
 use crate::logging::step;
-use crate::pool::Watch;
 use crate::report::{Report, log};
 use cut::Moment;
 use fate::Cleaner;
@@ -79,11 +78,14 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
     step("locking the database and taking the snapshot");
     let sync = async || helper.sync_pool(job.target, &ticket).await;
     let mut held = lock::acquire(session, plan, sync, stop).await?;
-    let mut watching = watch.map(Watch::begin);
+    let watching = match watch {
+        Some(watch) => cut::or_warn(watch.begin().await, &mut warnings),
+        None => None,
+    };
     let born_with = properties::at_birth(job.run, &held);
     let mut taking = Box::pin(helper.take(job.target, &ticket, &born_with));
     let deadline = held.deadline();
-    let moment = Moment::of(&mut taking, watching.as_mut());
+    let moment = Moment::of(&mut taking, watching);
     let (reached, looked) = cut::reach(moment, held.look(), deadline, stop).await;
     let (hold, proven) = match (&reached, looked) {
         (Ok(moment), Ok(())) if moment.is_worth_a_proof() => held.prove_and_release(stop).await,
@@ -93,9 +95,6 @@ async fn attempt(job: &Job<'_>, early: bool, stop: &mut Stop) -> Result<Report, 
         }
     };
     log::unlocked(&hold);
-    if let Some(watching) = watching {
-        cut::or_warn(watching.end(), &mut warnings);
-    }
 
     // After it: an interrupted or failed cut is resolved, an unproven one discarded, a proven one confirmed.
     let (cut, open_txg) = match cut::answer(reached, &mut taking, stop).await {

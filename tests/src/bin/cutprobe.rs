@@ -114,7 +114,7 @@ async fn take(proxy: &SnapshotHelper1Proxy<'_>, target: &str, appender: &Appende
         proxy.sync_pool(&ticket).await?;
     }
     let (done_before, started) = (appender.done(), Instant::now());
-    let mut watching = watch.begin();
+    let watching = watch.begin().await?;
     let mut taking = Box::pin(proxy.take_snapshot(&ticket, BTreeMap::new()));
     let mut word = None;
     let answer = tokio::select! {

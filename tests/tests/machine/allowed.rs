@@ -85,11 +85,7 @@ fn only_the_last_n_are_kept() {
 fn a_helper_that_went_idle_is_back_at_the_next_run() {
     let world = World::enter();
     assert_eq!(world.snapshot(), (true, 0));
-    super::slow_disk::wait_until(
-        world.vm,
-        "the helper exits when idle",
-        "[[ $(systemctl show -P ActiveState mariasnap-zfs-helper.service) == inactive ]]",
-    );
+    super::wait::until_unit_is(world.vm, "mariasnap-zfs-helper.service", "inactive");
     assert_eq!(
         world.vm.ok("systemctl show -P Result mariasnap-zfs-helper.service"),
         "success"

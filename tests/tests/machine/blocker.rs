@@ -2,7 +2,7 @@
 
 use mariasnap_tests::vm::Vm;
 
-use super::slow_disk::wait_until;
+use super::wait;
 
 /// Longer than any scenario waits, on a machine however slow: what ends the lock is `Blocker`'s end.
 const STATEMENT: &str = "SELECT SLEEP(3600)";
@@ -17,7 +17,7 @@ impl Blocker {
             "systemd-run --quiet --unit=blocker --collect mariadb -e 'BACKUP STAGE START; {STATEMENT}'"
         ));
         let blocker = Self(vm);
-        wait_until(vm, "the blocker has the lock", &running(STATEMENT));
+        wait::until_running(vm, "the blocker has the lock", STATEMENT);
         blocker
     }
 }
@@ -31,9 +31,4 @@ impl Drop for Blocker {
         ));
         assert!(killed.status == 0 || std::thread::panicking(), "{killed:?}");
     }
-}
-
-/// Succeeds while the server is at this statement.
-pub(crate) fn running(statement: &str) -> String {
-    format!("mariadb -BNe \"SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE '{statement}%'\" | grep -q 1")
 }

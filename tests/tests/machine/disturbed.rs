@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
 
-use super::slow_disk::{start_and_wait_for_cut, wait_for_end};
+use super::slow_disk::start_and_wait_for_cut;
+use super::wait;
 
 /// The machine's clock, which is put right when this is dropped.
 struct Clock<'a>(&'a World);
@@ -32,7 +33,7 @@ fn run_over(world: &World, how: &str) -> i32 {
     clock.jump(how);
     std::thread::sleep(Duration::from_secs(2));
     drop(slow);
-    wait_for_end(world)
+    wait::for_end(world)
 }
 
 #[test]

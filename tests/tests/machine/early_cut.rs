@@ -4,7 +4,7 @@ use mariasnap_tests::vm::{self, World};
 
 /// Cuts at each of the pool's intervals: `make test-long` does a hundred, which is 300 in all.
 fn cuts() -> u32 {
-    vm::short_or_long(12, 100)
+    vm::short_or_long(6, 100)
 }
 
 const TARGET: &str = "
@@ -25,11 +25,13 @@ struct Cleanup<'a>(&'a World);
 
 impl Drop for Cleanup<'_> {
     fn drop(&mut self) {
-        self.0.vm.run(
-            "systemctl stop dirty.service
+        // Not loaded any more, where the scenario came to its end.
+        let ran = self.0.vm.run(
+            "systemctl stop dirty.service || true
              echo 5 >/sys/module/zfs/parameters/zfs_txg_timeout
              zfs destroy -r tank/append",
         );
+        assert!(ran.status == 0 || std::thread::panicking(), "{ran:?}");
     }
 }
 
@@ -38,6 +40,7 @@ fn nothing_written_once_the_pool_has_moved_on_is_in_the_snapshot() {
     let world = World::enter();
     world.vm.ok(TARGET);
     let _cleanup = Cleanup(&world);
+    let (mut all, mut early) = (0, 0);
     for (timeout, is_dirty) in [(1, false), (5, true), (10, false)] {
         world
             .vm
@@ -57,7 +60,9 @@ fn nothing_written_once_the_pool_has_moved_on_is_in_the_snapshot() {
         let number = |key: &str| outcome[key].as_u64().unwrap();
         assert_eq!(number("snapshots"), u64::from(count));
         // Or else nothing has been put to the test.
-        assert!(number("early") * 10 >= number("snapshots") * 8, "{outcome}");
-        assert!(number("written_meanwhile") > 0, "{outcome}");
+        assert!(number("early") > 0 && number("written_meanwhile") > 0, "{outcome}");
+        all += number("snapshots");
+        early += number("early");
     }
+    assert!(early * 10 >= all * 8, "{early} of {all} cuts ended early");
 }

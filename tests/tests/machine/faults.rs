@@ -3,8 +3,9 @@
 
 use mariasnap_tests::vm::{self, SNAPSHOT_UNIT, World};
 
-use super::blocker::{Blocker, running};
-use super::slow_disk::{start_and_wait_for_cut, wait_for_end, wait_until};
+use super::blocker::Blocker;
+use super::slow_disk::start_and_wait_for_cut;
+use super::wait;
 
 /// Nothing left that pretends: what this run took is gone, or unproven.
 fn assert_nothing_consistent(world: &World) {
@@ -26,7 +27,7 @@ fn helper_killed_during_the_cut() {
     world.vm.ok("systemctl kill --signal=KILL mariasnap-zfs-helper.service");
     world.assert_writes_go_on();
     drop(slow);
-    let status = wait_for_end(&world);
+    let status = wait::for_end(&world);
     assert!(
         status == 8 || status == 9,
         "status {status}: {}",
@@ -46,7 +47,7 @@ fn helper_killed_at_random_moments() {
             "systemctl reset-failed; systemctl start --no-block {SNAPSHOT_UNIT}; sleep {delay}; \
              systemctl kill --signal=KILL mariasnap-zfs-helper.service || true"
         ));
-        let status = wait_for_end(&world);
+        let status = wait::for_end(&world);
         let after = world.names("consistent").len();
         assert_eq!(
             after - before,
@@ -67,7 +68,7 @@ fn locker_killed_while_it_holds() {
     world.vm.ok(&format!("systemctl kill --signal=KILL {SNAPSHOT_UNIT}"));
     world.assert_writes_go_on();
     drop(slow);
-    wait_for_end(&world);
+    wait::for_end(&world);
     assert_nothing_consistent(&world);
     // The next run isn't in its way.
     assert_eq!(world.snapshot(), (true, 0), "{}", world.journal(SNAPSHOT_UNIT));
@@ -80,7 +81,7 @@ fn locker_stopped_while_it_holds() {
     world.vm.ok(&format!("systemctl stop --no-block {SNAPSHOT_UNIT}"));
     world.assert_writes_go_on();
     drop(slow);
-    assert_ne!(wait_for_end(&world), 0);
+    assert_ne!(wait::for_end(&world), 0);
     assert_nothing_consistent(&world);
 }
 
@@ -94,7 +95,7 @@ fn connection_killed_between_lock_and_proof() {
     );
     world.assert_writes_go_on();
     drop(slow);
-    assert_eq!(wait_for_end(&world), 6, "{}", world.journal(SNAPSHOT_UNIT));
+    assert_eq!(wait::for_end(&world), 6, "{}", world.journal(SNAPSHOT_UNIT));
     assert_nothing_consistent(&world);
 }
 
@@ -104,7 +105,7 @@ fn server_killed_while_it_is_locked() {
     let slow = start_and_wait_for_cut(&world);
     world.vm.ok("systemctl kill --signal=KILL mariadb.service");
     drop(slow);
-    assert_eq!(wait_for_end(&world), 6, "{}", world.journal(SNAPSHOT_UNIT));
+    assert_eq!(wait::for_end(&world), 6, "{}", world.journal(SNAPSHOT_UNIT));
     assert_nothing_consistent(&world);
 }
 
@@ -122,12 +123,12 @@ fn two_runs_at_once() {
         .ok("printf '[lock]\nmax_wait = \"50s\"\n' >/etc/mariasnap/targets/main.toml");
     let blocker = Blocker::new(world.vm);
     world.vm.ok(&format!("systemctl start --no-block {SNAPSHOT_UNIT}"));
-    wait_until(world.vm, "the first run waits", &running("BACKUP STAGE START"));
+    wait::until_running(world.vm, "the first run waits", "BACKUP STAGE START");
     let second = world.vm.run("mariasnap snapshot --config-dir /root/cfg main");
     drop(blocker);
     assert_eq!(second.status, 10, "{second:?}");
     assert!(second.stderr.contains("main"), "{second:?}");
-    assert_eq!(wait_for_end(&world), 0, "{}", world.journal(SNAPSHOT_UNIT));
+    assert_eq!(wait::for_end(&world), 0, "{}", world.journal(SNAPSHOT_UNIT));
     assert_eq!(world.names("consistent").len(), 1);
 }
 

@@ -2,7 +2,7 @@
 
 use mariasnap_tests::vm::World;
 
-use super::slow_disk::wait_until;
+use super::wait;
 
 pub(crate) const UNIT: &str = "mariasnap-freeze@main.service";
 
@@ -73,21 +73,13 @@ fn lost_is_failed() {
     world
         .vm
         .ok(&format!("systemctl start {UNIT}; mariadb -e \"KILL USER mariasnap\""));
-    wait_until(
-        world.vm,
-        "the unit fails",
-        &format!("systemctl is-failed --quiet {UNIT}"),
-    );
+    wait::until_unit_is(world.vm, UNIT, "failed");
     assert_eq!(world.vm.ok(&format!("systemctl show -P ExecMainStatus {UNIT}")), "6");
     world.assert_writes_go_on();
 
     configure(&world, "max_hold = \"3s\"");
     world.vm.ok(&format!("systemctl start {UNIT}"));
-    wait_until(
-        world.vm,
-        "the hold is over",
-        &format!("systemctl is-failed --quiet {UNIT}"),
-    );
+    wait::until_unit_is(world.vm, UNIT, "failed");
     world.assert_writes_go_on();
     let journal = world.journal(UNIT);
     assert!(journal.contains("freeze.max_hold (3s) is over"), "{journal}");
@@ -101,16 +93,12 @@ fn a_process_that_stands_still_is_ended_with_its_lock() {
         .vm
         .ok(&format!("systemctl start {UNIT}; systemctl kill --signal=STOP {UNIT}"));
     // The watchdog's ten seconds, and what it takes to kill what doesn't listen; max_hold would be a minute.
-    wait_until(
+    wait::until(
         world.vm,
         "the watchdog ends it",
         "timeout 1 mariadb -e 'INSERT INTO probe.t VALUES (3)'",
     );
-    wait_until(
-        world.vm,
-        "the unit fails",
-        &format!("systemctl is-failed --quiet {UNIT}"),
-    );
+    wait::until_unit_is(world.vm, UNIT, "failed");
 }
 
 #[test]
@@ -144,7 +132,7 @@ fn a_snapshot_and_a_freeze_wait_for_one_another() {
     assert_ne!(started.status, 0);
     assert_eq!(frozen(&world), 15);
     drop(slow);
-    assert_eq!(super::slow_disk::wait_for_end(&world), 0);
+    assert_eq!(wait::for_end(&world), 0);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use mariasnap_tests::vm::{Agent, World, top};
 
 use super::blocker::Blocker;
 use super::freeze::{UNIT, assert_writes_stand_still, configure, frozen};
-use super::slow_disk::wait_until;
+use super::wait;
 
 /// What VMware's tools call; services/plugins/vmbackup/scriptOps.c.
 const SCRIPTS: &str = "/etc/vmware-tools/backupScripts.d";
@@ -134,11 +134,7 @@ fn a_lock_lost_after_the_freeze_is_told_by_the_thaw() {
     // Outlasted.
     configure(&world, "max_hold = \"6s\"\nhooks = [\"veeam\"]");
     assert_eq!(world.vm.run("/usr/libexec/mariasnap/hooks/veeam-pre-freeze").status, 0);
-    wait_until(
-        world.vm,
-        "the hold is over",
-        &format!("systemctl is-failed --quiet {UNIT}"),
-    );
+    wait::until_unit_is(world.vm, UNIT, "failed");
     assert_eq!(world.vm.run("/usr/libexec/mariasnap/hooks/veeam-post-thaw").status, 6);
     world.assert_writes_go_on();
 
@@ -196,8 +192,7 @@ fn a_hook_that_is_told_to_end_leaves_nothing_locked() {
         .vm
         .run(&format!("timeout --signal=TERM 3 {SCRIPTS}/50-mariasnap freeze"));
     assert_eq!(ran.status, 124, "{ran:?}");
-    let rests = format!("[[ $(systemctl show -P ActiveState {UNIT}) != activ* ]]");
-    wait_until(world.vm, "the start is given up", &rests);
+    wait::until_unit_is(world.vm, UNIT, "inactive|failed");
     // Its own time is shorter than its caller's.
     let bounded = world.vm.run("mariasnap hook vmware freeze --budget 2s");
     drop(blocker);
@@ -256,11 +251,7 @@ fn nobody_thaws_anothers_freeze() {
     configure(&world, "hooks = [\"vmware\", \"generic\"]");
     let lose = || {
         world.vm.ok("mariadb -e 'KILL USER mariasnap'");
-        wait_until(
-            world.vm,
-            "the unit fails",
-            &format!("systemctl is-failed --quiet {UNIT}"),
-        );
+        wait::until_unit_is(world.vm, UNIT, "failed");
     };
     // Lost; begun anew by an administrator; given up by the tools.
     assert_eq!(hook(&world, "vmware freeze"), 0);

@@ -22,3 +22,4 @@ mod setup;
 mod slow_disk;
 mod targets;
 mod vanished;
+mod wait;

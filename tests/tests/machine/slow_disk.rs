@@ -1,8 +1,8 @@
 //! A disk slow enough that a scenario can act while a snapshot is being taken.
 
-use std::time::{Duration, Instant};
-
 use mariasnap_tests::vm::{SNAPSHOT_UNIT, Vm, World};
+
+use super::wait;
 
 /// Write operations a second that the slowed disk still does: a cut then takes seconds, and so does the sync before it.
 const SLOW: &str = "12";
@@ -32,10 +32,6 @@ impl Drop for SlowDisk {
     }
 }
 
-/// Succeeds while commits are held up: the server itself says so.
-pub(crate) const HOLDING: &str = "mariadb -BNe \"SELECT 1 FROM information_schema.METADATA_LOCK_INFO \
-                       WHERE LOCK_MODE = 'MDL_BACKUP_WAIT_COMMIT'\" | grep -q 1";
-
 /// Starts the unit of target `main` and returns once it waits for the cut, lock held.
 pub(crate) fn start_and_wait_for_cut(world: &World) -> SlowDisk {
     let unit = SNAPSHOT_UNIT;
@@ -48,39 +44,7 @@ pub(crate) fn start_and_wait_for_cut(world: &World) -> SlowDisk {
         .ok("mariadb -e \"INSTALL SONAME 'metadata_lock_info'\" 2>/dev/null || true");
     let slow = SlowDisk::new("pool0");
     world.vm.ok(&format!("systemctl start --no-block {unit}"));
-    wait_until(world.vm, "the lock is held", HOLDING);
+    wait::until_row(world.vm, "the lock is held", wait::HOLDING);
     slow.to(SLOWER);
     slow
-}
-
-/// Polls a shell condition for at most a minute.
-pub(crate) fn wait_until(vm: Vm, what: &str, condition: &str) {
-    let began = Instant::now();
-    // One command in the machine polls, so that a poll costs no round trip.
-    let ran = vm.run(&format!(
-        "for _ in $(seq 600); do if {condition}; then exit 0; fi; sleep 0.1; done; exit 1"
-    ));
-    assert_eq!(
-        ran.status,
-        0,
-        "{what}: not within {:?}: {}",
-        began.elapsed(),
-        ran.text()
-    );
-}
-
-/// Waits until the unit of target `main` has ended; the status of its main process.
-pub(crate) fn wait_for_end(world: &World) -> i32 {
-    let unit = SNAPSHOT_UNIT;
-    wait_until(
-        world.vm,
-        "the unit ends",
-        &format!("case $(systemctl show -P ActiveState {unit}) in inactive|failed) true;; *) false;; esac"),
-    );
-    std::thread::sleep(Duration::from_millis(200));
-    world
-        .vm
-        .ok(&format!("systemctl show -P ExecMainStatus {unit}"))
-        .parse()
-        .expect("a number")
 }

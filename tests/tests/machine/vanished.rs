@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use mariasnap_tests::vm::World;
 
-use super::slow_disk::{HOLDING, SlowDisk, wait_until};
+use super::slow_disk::SlowDisk;
+use super::wait;
 
 const UNIT: &str = "mariasnap@flaky.service";
 
@@ -53,7 +54,7 @@ fn a_disk_that_vanishes_under_the_lock_leaves_the_database_going() {
     let slow = SlowDisk::new("pool1");
     let began = Instant::now();
     world.vm.ok(&format!("systemctl start --no-block {UNIT}"));
-    wait_until(world.vm, "the lock is held", HOLDING);
+    wait::until_row(world.vm, "the lock is held", wait::HOLDING);
     world.vm.ok(VANISH);
     drop(slow);
     let vanished = Instant::now();
@@ -66,11 +67,7 @@ fn a_disk_that_vanishes_under_the_lock_leaves_the_database_going() {
     assert!(vanished.elapsed().as_secs() < 12, "{:?}", vanished.elapsed());
     let state = world.vm.ok("cat /proc/spl/kstat/zfs/flaky/state");
     assert_eq!(state, "SUSPENDED", "nothing was put to the test");
-    wait_until(
-        world.vm,
-        "the unit ends",
-        &format!("case $(systemctl show -P ActiveState {UNIT}) in inactive|failed) true;; *) false;; esac"),
-    );
+    wait::until_unit_is(world.vm, UNIT, "inactive|failed");
     let status = world.vm.ok(&format!("systemctl show -P ExecMainStatus {UNIT}"));
     assert_eq!(status, "9", "{}", world.journal(UNIT));
     eprintln!("the run took {:.1} s", began.elapsed().as_secs_f32());
@@ -80,7 +77,7 @@ fn a_disk_that_vanishes_under_the_lock_leaves_the_database_going() {
 
     // The disk is back: what was asked for may come to be, and doesn't pretend.
     world.vm.ok(COME_BACK);
-    wait_until(world.vm, "the pool goes on", "zpool sync flaky");
+    wait::until(world.vm, "the pool goes on", "zpool sync flaky");
     let listed = world.list("flaky");
     eprintln!("{} snapshots came to be when the disk was back", listed.len());
     let consistent = |listed: &[serde_json::Value]| listed.iter().filter(|one| one["state"] == "consistent").count();

@@ -11,7 +11,8 @@ log=/run/verify/error.log
 
 cleanup() {
     if [[ -n ${server:-} ]]; then
-        kill "$server" 2>/dev/null || true
+        # What it would still write goes with the clone.
+        kill -KILL "$server" 2>/dev/null || true
         wait "$server" 2>/dev/null || true
     fi
     zfs destroy -f "$clone" 2>/dev/null || true
