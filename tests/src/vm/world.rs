@@ -12,12 +12,12 @@ use crate::build::outside_cargo;
 /// The unit that takes a snapshot of the target `main`.
 pub const SNAPSHOT_UNIT: &str = "mariasnap@main.service";
 
-/// The target's timer, which scenarios do without, would keep its service loaded. Loading it anew for each command that
+/// A target's timer, which scenarios do without, would keep its service loaded. Loading it anew for each command that
 /// names it is most of what the command costs.
 const KEEP_LOADED: &str = "
 cat >/run/systemd/system/keep-loaded.service <<'END'
 [Unit]
-After=mariasnap@main.service mariasnap-freeze@main.service
+After=mariasnap@main.service mariasnap@other.service mariasnap-freeze@main.service mariasnap-freeze@other.service
 
 [Service]
 Type=oneshot

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use mariasnap_tests::ledger::audit::Audit;
+use mariasnap_tests::ledger::gaps::longest;
 use mariasnap_tests::ledger::recorded::Recorded;
 use mariasnap_tests::ledger::writers::Report;
-use mariasnap_tests::vm::{Agent, World, top};
+use mariasnap_tests::vm::{self, Agent, World, top};
 
 use super::blocker::Blocker;
 use super::freeze::{UNIT, assert_writes_stand_still, configure, frozen};
@@ -349,6 +351,10 @@ impl Drop for Copy {
     }
 }
 
+/// For how long the machine at least goes on with its database frozen.
+const STILL: Duration = Duration::from_secs(2);
+
+/// `make test-long` boots the copy as well.
 #[test]
 fn qemus_agent_freezes_for_a_copy_of_the_disk() {
     let world = World::enter();
@@ -366,10 +372,13 @@ fn qemus_agent_freezes_for_a_copy_of_the_disk() {
     world.vm.ok("systemctl start mariadb.service");
 
     // Under load.
+    let now = || -> u64 { world.vm.ok("date +%s%6N").parse().unwrap() };
     world.vm.ok("rm -f /root/ledger.json; systemd-run --quiet --unit=ledger --collect ledger load --writers 4 --report /root/ledger.json; sleep 3");
+    let from = now();
     agent.execute("guest-fsfreeze-freeze").unwrap();
     assert_eq!(agent.execute("guest-fsfreeze-status").unwrap(), "frozen");
     // As a hypervisor does it: the machine stands still, its disk is copied, it goes on.
+    std::thread::sleep(STILL);
     world.vm.monitor(&["stop"]);
     let run = world.vm.run_directory();
     let image = run.join("copied.raw");
@@ -383,10 +392,11 @@ fn qemus_agent_freezes_for_a_copy_of_the_disk() {
     agent.execute("guest-fsfreeze-thaw").unwrap();
     assert_eq!(agent.execute("guest-fsfreeze-status").unwrap(), "thawed");
     world.assert_writes_go_on();
+    let to = now();
     // Outlasted, the thaw says so; the file systems are thawed all the same. And a thaw of nothing is none.
     configure(&world, "max_hold = \"5s\"\nhooks = [\"qemu-ga\"]");
     agent.execute("guest-fsfreeze-freeze").unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(7));
+    std::thread::sleep(Duration::from_secs(7));
     let lost = agent.execute("guest-fsfreeze-thaw").unwrap_err();
     assert!(lost.contains("isn't consistent"), "{lost}");
     assert_eq!(agent.execute("guest-fsfreeze-status").unwrap(), "thawed");
@@ -399,8 +409,17 @@ fn qemus_agent_freezes_for_a_copy_of_the_disk() {
     ));
     let told: serde_json::Value = serde_json::from_str(&journal).unwrap();
 
-    // What is on the copy is what the position says.
-    let copy = Copy::boot(&image);
+    let report: Report = serde_json::from_str(&world.vm.ok("cat /root/ledger.json")).unwrap();
+    let gap = longest(&report.commits_us, from, to);
+    assert!(u128::from(gap) >= STILL.as_micros(), "{gap} us between commits");
+    if vm::short_or_long(false, true) {
+        assert_copy_is_at(&image, &report, &told["GTID"]);
+    }
+}
+
+/// What is on the copy of the disk is what the position says.
+fn assert_copy_is_at(image: &Path, report: &Report, gtid: &serde_json::Value) {
+    let copy = Copy::boot(image);
     let pushed = copy
         .tool()
         .args(["push"])
@@ -416,8 +435,7 @@ fn qemus_agent_freezes_for_a_copy_of_the_disk() {
          ledger audit --socket /run/mysqld/mysqld.sock",
     );
     let audit: Audit = serde_json::from_str(&audit).unwrap();
-    let report: Report = serde_json::from_str(&world.vm.ok("cat /root/ledger.json")).unwrap();
-    let recorded = Recorded::read(&serde_json::json!({ "gtid": told["GTID"] })).unwrap();
+    let recorded = Recorded::read(&serde_json::json!({ "gtid": gtid })).unwrap();
     assert_eq!(audit.complaints(&report.gtid_at_start, &recorded), Vec::<String>::new());
     eprintln!("{} rows at {} on the copy of the disk", audit.rows(), audit.gtid);
 }

@@ -4,8 +4,12 @@
 # second where it names a unit that systemd would have to load first: a pattern stands for those that are loaded.
 set -uo pipefail
 
+shopt -s nullglob
 helper=mariasnap-zfs-helper.service
-masked=$(find /etc/systemd/system /run/systemd/system -maxdepth 1 -name polkit.service -type l)
+undone=()
+for masked in /etc/systemd/system/polkit.service /run/systemd/system/polkit.service; do
+    if [[ -L $masked ]]; then undone+=("$masked"); fi
+done
 systemctl kill --signal=KILL $helper 2>/dev/null
 systemctl stop 'ledger*.service' 'mariasnap*@*.service' $helper mariasnap-zfs-helper.socket 2>/dev/null
 if [[ -d /root/etc-mariasnap ]]; then
@@ -17,17 +21,20 @@ else
     cp -a /etc/mariasnap /root/etc-mariasnap
     cp -a /etc/polkit-1/rules.d /root/rules.d
 fi
-rm -f /run/mariasnap/hooks/*.json
-added=$(find /run/systemd/system -maxdepth 1 -name 'mariasnap*.d')
-if [[ -n $masked$added ]]; then
-    rm -rf ${masked:+"$masked"} /run/systemd/system/mariasnap*.d
+claims=(/run/mariasnap/hooks/*.json)
+if ((${#claims[@]})); then rm "${claims[@]}"; fi
+undone+=(/run/systemd/system/mariasnap*.d)
+if ((${#undone[@]})); then
+    rm -r "${undone[@]}"
     systemctl daemon-reload
 fi
 zfs list -H -o name,userrefs,clones -t snapshot -r tank | while IFS=$'\t' read -r snapshot holds clones; do
     if ((holds)); then
         zfs holds -H "$snapshot" | while read -r _ tag _; do zfs release "$tag" "$snapshot"; done
     fi
-    tr ',' '\n' <<<"$clones" | grep / | while read -r clone; do zfs destroy -f "$clone"; done
+    for clone in ${clones//,/ }; do
+        if [[ $clone == */* ]]; then zfs destroy -f "$clone"; fi
+    done
     echo "$snapshot"
 done | while read -r snapshot; do zfs destroy "$snapshot"; done
 if [[ $(zfs get -H -o source org.mariasnap:target,org.mariasnap:state tank/mysql) == *local* ]]; then
@@ -36,5 +43,5 @@ if [[ $(zfs get -H -o source org.mariasnap:target,org.mariasnap:state tank/mysql
 fi
 systemctl reset-failed
 systemctl start polkit.service mariadb.service mariasnap-zfs-helper.socket
-date '+%F %T' >/run/test-began
+printf '%(%F %T)T\n' -1 >/run/test-began
 exit 0

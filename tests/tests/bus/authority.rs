@@ -1,5 +1,4 @@
 //! Nothing happens unless polkit says yes, about the right caller.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,9 +1,6 @@
 //! The bounds on a real server that doesn't give the lock, or that stands still: for how long others queue, what is
 //! tried again, and what is left behind.
 
-#![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::time::{Duration, Instant};
 
 use mariasnap_tests::fake_helper::{SyncPool, Take};

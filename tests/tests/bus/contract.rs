@@ -1,5 +1,4 @@
 //! The interface as served is the one in `dbus/data`.
-#![allow(clippy::unwrap_used)]
 
 use mariasnap_dbus::names::{BUS_NAME, INTERFACE, OBJECT_PATH};
 use mariasnap_tests::outline::{FILE, outline};

@@ -1,8 +1,5 @@
 //! The lock strategies on a real server: their statements, whom each one holds up, and what each one refuses.
 
-#![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::time::{Duration, Instant};
 
 use mariasnap_dbus::properties::{BINLOG_FILE, GTID, LOCK, STATE_CONSISTENT};

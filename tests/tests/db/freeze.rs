@@ -1,9 +1,6 @@
 //! Held still for others: `freeze`, `run` and `frozen` against a real server. No freeze without the lock, none that
 //! outlasts it unnoticed.
 
-#![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::time::{Duration, Instant};
 
 use mariasnap_tests::locker::{Running, World};

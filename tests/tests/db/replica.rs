@@ -1,8 +1,5 @@
 //! Positions of MariaDB replicas: what is recorded is where another replica, seeded from the snapshot, goes on.
 
-#![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::time::Duration;
 
 use mariasnap_tests::fake_helper::Take;

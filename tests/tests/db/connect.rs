@@ -1,8 +1,5 @@
 //! Ways in: sockets, passwords, TLS, and the errors of a configuration that leads nowhere.
 
-#![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use mariasnap_dbus::properties::{SOURCE_FILE, SOURCE_POSITION};
 use mariasnap_tests::locker::{Ended, World};
 use mariasnap_tests::mariadb::{Server, free_port};

@@ -4,17 +4,11 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "db_faults/database.rs"]
 mod database;
-#[path = "db_faults/document.rs"]
 mod document;
-#[path = "db_faults/helper.rs"]
 mod helper;
-#[path = "db_faults/locker.rs"]
 mod locker;
-#[path = "db_faults/outcome.rs"]
 mod outcome;
-#[path = "db_faults/stage.rs"]
 mod stage;
 
 use std::sync::{Arc, Mutex};

@@ -1,8 +1,5 @@
 //! The quiet window on a real server: what is waited for, for how long, and what happens then.
 
-#![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 

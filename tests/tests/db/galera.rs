@@ -1,8 +1,5 @@
 //! A node of a Galera cluster: what is recorded is where the snapshot's data are.
 
-#![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::time::Duration;
 
 use mariasnap_tests::fake_helper::Take;

@@ -1,8 +1,5 @@
 //! The helper: refusing, failing, dying, and what is left on the storage afterwards.
 
-#![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::time::Duration;
 
 use mariasnap_dbus::Outcome;

@@ -1,5 +1,4 @@
 //! The helper leaves when idle, and no request is lost over it.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,8 +1,5 @@
 //! The layout of a real server: what is found, what stops a run, and what the account may not see.
 
-#![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::path::Path;
 
 use mariasnap_dbus::properties::WARNINGS;

@@ -1,5 +1,4 @@
 //! The audit log: nothing is missing from it, and no locked database waits for it.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;

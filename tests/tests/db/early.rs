@@ -1,8 +1,5 @@
 //! The early cut: the lock is given back once the pool has moved on, and what comes afterwards is checked all the same.
 
-#![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::time::Duration;
 
 use mariasnap_dbus::properties::{STATE_CONSISTENT, UNLOCK_TXG};

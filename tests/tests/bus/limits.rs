@@ -1,5 +1,4 @@
 //! Nobody can use the helper up: connections, requests and messages are bounded.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

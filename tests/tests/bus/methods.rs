@@ -1,5 +1,4 @@
 //! What an authorised caller gets, by either way in.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
