@@ -18,47 +18,60 @@ monitor() {
     socat -t 2 - "UNIX-CONNECT:$run/monitor" <<<"$*" | tr -d '\r' | grep -v -e '^QEMU ' -e '^(qemu)' || true
 }
 
-up() {
-    local dir
-    need qemu-system-x86_64=qemu-system-x86 socat=socat ssh=openssh-client flock=util-linux
+# Two tests that both want the machine up must not both boot one. Held until this program ends.
+lock_boots() {
+    need qemu-system-x86_64=qemu-system-x86 qemu-img=qemu-utils socat=socat ssh=openssh-client flock=util-linux
     mkdir -p "$cache"
-    # Two tests that both want the machine up must not both boot one.
+    [[ -z ${boot_lock:-} ]] || return 0
     exec {boot_lock}>"$cache/boot.lock"
     flock "$boot_lock"
+}
+
+up() {
+    lock_boots
     if machine_pid >/dev/null; then
         say "already up: $(status)"
         return
     fi
     image
-    dir=$(image_dir)
-    rm -rf "$run"
-    mkdir -m 700 "$run"
-    start "$dir"
-    ssh_setup "$dir" "$(cat "$run/port")"
+    begin "$(image_dir)"
     await_ready
     say "ready: ssh on 127.0.0.1:$(cat "$run/port"), run directory $run"
 }
 
-# start DIR: boots the image in DIR with fresh data disks; the image itself is never written.
+# begin DIR [KEPT]: a run directory and the machine in it, which may not be ready yet.
+begin() {
+    rm -rf "$run"
+    mkdir -m 700 "$run"
+    start "$@"
+    ssh_setup "$1" "$(cat "$run/port")"
+}
+
+# start DIR [KEPT]: boots the image in DIR with fresh data disks, or goes on from KEPT. The image itself is never written.
 start() {
-    local dir=$1 accel options
+    local dir=$1 kept=${2:-} accel options
     accel=$(accelerator "$dir")
     mapfile -t options < <(accelerator_options "$accel")
-    if [[ -n ${MARIASNAP_VM_POOL0:-} ]]; then
-        cp --sparse=always "$MARIASNAP_VM_POOL0" "$run/pool0.raw"
+    if [[ -n $kept ]]; then
+        for disk in root.qcow2 pool0.raw pool1.raw; do cp --sparse=always "$kept/$disk" "$run/"; done
+        options+=(-incoming "exec:cat '$kept/state'")
     else
-        truncate -s 6G "$run/pool0.raw"
+        qemu-img create -q -f qcow2 -F raw -b "$dir/root.img" "$run/root.qcow2"
+        if [[ -n ${MARIASNAP_VM_POOL0:-} ]]; then
+            cp --sparse=always "$MARIASNAP_VM_POOL0" "$run/pool0.raw"
+        else
+            truncate -s 6G "$run/pool0.raw"
+        fi
+        truncate -s 2G "$run/pool1.raw"
     fi
-    truncate -s 2G "$run/pool1.raw"
-    say "booting ($accel), console: $console_log"
-    # snapshot=on puts the root disk's writes into an unlinked file in TMPDIR.
-    TMPDIR=$run qemu-system-x86_64 "${options[@]}" -machine q35,sata=off,smbus=off -smp "${MARIASNAP_VM_CPUS:-2}" -m 3072 \
+    say "${kept:+going on from where one was kept, not }booting ($accel), console: $console_log"
+    qemu-system-x86_64 "${options[@]}" -machine q35,sata=off,smbus=off -smp "${MARIASNAP_VM_CPUS:-2}" -m 3072 \
         -name mariasnap-vm -nodefaults -no-user-config -display none \
         -daemonize -pidfile "$run/pid" \
         -serial "file:$console_log" -monitor "unix:$run/monitor,server=on,wait=off" \
         -kernel "$dir/vmlinuz" -initrd "$dir/initrd" \
         -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off nokaslr loglevel=4 $(accelerator_kernel "$accel") ${MARIASNAP_VM_KERNEL_ARGS:-}" \
-        -drive "if=none,id=root,file=$dir/root.img,format=raw,snapshot=on,cache=unsafe" \
+        -drive "if=none,id=root,file=$run/root.qcow2,format=qcow2,cache=unsafe" \
         -device virtio-blk-pci,drive=root,serial=root \
         -drive "if=none,id=pool0,file=$run/pool0.raw,format=raw,cache=unsafe,discard=unmap" \
         -device virtio-blk-pci,drive=pool0,serial=pool0 \
