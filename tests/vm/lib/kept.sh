@@ -43,6 +43,8 @@ keep() {
     cp --sparse=always "$run/"{root.qcow2,pool0.raw,pool1.raw} "$new/"
     monitor cont >/dev/null
     mv -T "$new" "$kept"
+    # Of old scripts, or given up halfway.
+    find "${kept%/*}" -maxdepth 1 -name 'kept-*' ! -path "$kept" -mtime +14 -exec rm -rf {} +
 }
 
 # go_on DIR KEPT
