@@ -60,7 +60,7 @@ go_on() {
 # await_monitor COMMAND PATTERN: until QEMU's answer to COMMAND has a line with PATTERN.
 await_monitor() {
     local answer
-    for _ in {1..600}; do
+    for _ in {1..3000}; do
         answer=$(monitor "$1")
         ! grep --quiet "$2" <<<"$answer" || return 0
         sleep 0.1
