@@ -64,7 +64,5 @@ fn nothing_written_once_the_pool_has_moved_on_is_in_the_snapshot() {
         all += number("snapshots");
         early += number("early");
     }
-    // On a machine that is busy with other things the helper's answer comes first more often.
-    let least = vm::short_or_long(3, 8);
-    assert!(early * 10 >= all * least, "{early} of {all} cuts ended early");
+    assert!(early * 10 >= all * 8, "{early} of {all} cuts ended early");
 }
