@@ -30,7 +30,7 @@ build:
 	@$(MAKE) --no-print-directory generated
 
 ledger:
-	$(CARGO) build --release --locked -p mariasnap-tests --bin ledger --bin cutprobe
+	$(CARGO) build --release --locked -p mariasnap-tests --features programs --bin ledger --bin cutprobe
 
 # Man pages and completions come from the command line's own definition, so they can't drift from it.
 generated: target/generated/stamp

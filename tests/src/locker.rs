@@ -8,26 +8,16 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 
-use crate::build::outside_cargo;
+use crate::build::{make, top};
 use crate::fake_helper::FakeHelper;
 use crate::mariadb::Server;
 
-/// The binary, built once for this test program with the profile that it was built with.
+/// The program that is shipped, brought up to date once for each test program.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let this = std::env::current_exe().unwrap();
-        let directory = this.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo
-            .args(["build", "--quiet", "--package", "mariasnap"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        if directory.ends_with("release") {
-            cargo.arg("--release");
-        }
-        outside_cargo(&mut cargo);
-        assert!(cargo.status().unwrap().success(), "mariasnap doesn't build");
-        directory.join("mariasnap")
+        make(&["build"]);
+        top().join("target/release/mariasnap")
     })
 }
 

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mariasnap_tests::build::top;
 use mariasnap_tests::ledger::around::Felt;
 use mariasnap_tests::stall::form::Form;
 use mariasnap_tests::stall::machine::{facts, line};
 use mariasnap_tests::stall::{DISKS, Disk, Profile, Stall, notes, plot, show, table};
-use mariasnap_tests::vm::{Vm, World, top};
+use mariasnap_tests::vm::{Vm, World};
 
 /// Measures in the test machine, or shows once more what was measured.
 #[derive(Parser)]

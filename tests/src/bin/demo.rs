@@ -5,11 +5,12 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use mariasnap_tests::build::top;
 use mariasnap_tests::ledger::audit::Audit;
 use mariasnap_tests::ledger::gaps::longest;
 use mariasnap_tests::ledger::recorded::Recorded;
 use mariasnap_tests::ledger::writers::Report;
-use mariasnap_tests::vm::{SNAPSHOT_UNIT, World, top};
+use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::Command;
 
-use crate::vm::{Vm, top};
+use crate::build::top;
+use crate::vm::Vm;
 
 /// What the figures were measured with and on.
 pub fn facts(vm: Vm) -> Result<BTreeMap<String, String>, Box<dyn Error>> {

@@ -10,10 +10,7 @@ use std::process::{Command, Output, Stdio};
 pub use agent::Agent;
 pub use world::{SNAPSHOT_UNIT, World};
 
-/// The tree that is under test.
-pub fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
-}
+use crate::build::top;
 
 /// The first number, or the second for `make test-long`.
 pub fn short_or_long<N>(short: N, long: N) -> N {

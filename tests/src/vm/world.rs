@@ -2,12 +2,11 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
-use super::{Vm, top};
-use crate::build::outside_cargo;
+use super::Vm;
+use crate::build::{make, top};
 
 /// The unit that takes a snapshot of the target `main`.
 pub const SNAPSHOT_UNIT: &str = "mariasnap@main.service";
@@ -135,22 +134,12 @@ fn install(vm: Vm) {
     vm.ok("dpkg -i /root/mariasnap.deb; chmod 755 /usr/local/bin/client.py");
 }
 
-/// Builds the package as `make deb` does; cargo makes that quick where nothing changed. `tests/run`, which has just built
-/// it and runs two of these programs at once, says so in the environment.
+/// The package as `make deb` builds it. `tests/run`, which has just done so and runs two of these programs at once, says so
+/// in the environment.
 fn deb() -> PathBuf {
     if std::env::var_os("MARIASNAP_PACKAGE_IS_FRESH").is_some() {
         return top().join("target/mariasnap.deb");
     }
-    let mut make = Command::new("make");
-    make.args(["--no-print-directory", "-C"])
-        .arg(top())
-        .args(["deb", "ledger"]);
-    outside_cargo(&mut make);
-    let built = make.output().expect("make runs");
-    assert!(
-        built.status.success(),
-        "make deb: {}",
-        String::from_utf8_lossy(&built.stderr)
-    );
+    make(&["deb", "ledger"]);
     top().join("target/mariasnap.deb")
 }

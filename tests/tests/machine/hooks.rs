@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use mariasnap_tests::build::top;
 use mariasnap_tests::ledger::audit::Audit;
 use mariasnap_tests::ledger::gaps::longest;
 use mariasnap_tests::ledger::recorded::Recorded;
 use mariasnap_tests::ledger::writers::Report;
-use mariasnap_tests::vm::{self, Agent, World, top};
+use mariasnap_tests::vm::{self, Agent, World};
 
 use super::blocker::Blocker;
 use super::freeze::{UNIT, assert_writes_stand_still, configure, frozen};
