@@ -61,42 +61,32 @@ fn with_another_prefix() {
     assert_there(&world, "daily-1");
 }
 
+/// One refusal after the other on the same snapshot: what ends each of them shows that nothing else stood in the way.
 #[test]
-fn with_another_guid() {
-    let world = World::enter();
-    let name = two(&world);
-    assert_eq!(destroy_guid(&world, &name, "1234567890"), "guid-mismatch");
-    assert_there(&world, &name);
-}
-
-#[test]
-fn held() {
-    let world = World::enter();
-    let name = two(&world);
-    world.vm.ok(&format!("zfs hold backup tank/mysql@{name}"));
-    assert_eq!(destroy(&world, &name), "held");
-    assert_there(&world, &name);
-    world.vm.ok(&format!("zfs release backup tank/mysql@{name}"));
-    assert_eq!(destroy(&world, &name), "destroyed");
-}
-
-#[test]
-fn cloned() {
-    let world = World::enter();
-    let name = two(&world);
-    world
-        .vm
-        .ok(&format!("zfs clone -o mountpoint=none tank/mysql@{name} tank/aclone"));
-    assert_eq!(destroy(&world, &name), "cloned");
-    assert_there(&world, &name);
-    world.vm.ok("zfs destroy tank/aclone");
-    assert_eq!(destroy(&world, &name), "destroyed");
-}
-
-#[test]
-fn the_last_consistent_one_stays() {
+fn with_another_guid_held_cloned_read_and_the_last_one() {
     let world = World::enter();
     let older = two(&world);
+    assert_eq!(destroy_guid(&world, &older, "1234567890"), "guid-mismatch");
+    assert_there(&world, &older);
+
+    world.vm.ok(&format!("zfs hold backup tank/mysql@{older}"));
+    assert_eq!(destroy(&world, &older), "held");
+    assert_there(&world, &older);
+
+    world.vm.ok(&format!(
+        "zfs release backup tank/mysql@{older}; zfs clone -o mountpoint=none tank/mysql@{older} tank/aclone"
+    ));
+    assert_eq!(destroy(&world, &older), "cloned");
+    assert_there(&world, &older);
+
+    // A look below .zfs/snapshot mounts it; what is being read isn't pulled away from under the reader.
+    world.vm.ok(&format!(
+        "zfs destroy tank/aclone; ls /var/lib/mysql/.zfs/snapshot/{older} >/dev/null"
+    ));
+    assert_eq!(destroy(&world, &older), "busy");
+    assert_there(&world, &older);
+
+    world.vm.ok(&format!("umount /var/lib/mysql/.zfs/snapshot/{older}"));
     assert_eq!(destroy(&world, &older), "destroyed");
     let last = world.names("consistent")[0].clone();
     assert_eq!(destroy(&world, &last), "min-keep");
@@ -104,20 +94,6 @@ fn the_last_consistent_one_stays() {
     let refused = world.vm.run(&format!("mariasnap destroy main {last}"));
     assert_eq!(refused.status, 12, "{refused:?}");
     assert!(refused.text().contains("min_keep"), "{refused:?}");
-}
-
-#[test]
-fn read_right_now() {
-    let world = World::enter();
-    let name = two(&world);
-    // A look below .zfs/snapshot mounts it; what is being read isn't pulled away from under the reader.
-    world
-        .vm
-        .ok(&format!("ls /var/lib/mysql/.zfs/snapshot/{name} >/dev/null"));
-    assert_eq!(destroy(&world, &name), "busy");
-    assert_there(&world, &name);
-    world.vm.ok(&format!("umount /var/lib/mysql/.zfs/snapshot/{name}"));
-    assert_eq!(destroy(&world, &name), "destroyed");
 }
 
 #[test]
