@@ -56,7 +56,7 @@ fn the_journal_tells_who_asked_for_what() {
 fn another_uid_of_the_dynamic_user_breaks_nothing() {
     let world = World::enter();
     let uid = || {
-        world.vm.ok("journalctl -o json --no-pager -u mariasnap-zfs-helper.service | grep '\"VERDICT\"' | tail -n 1 | sed 's/.*\"CALLER_UID\":\"\\([0-9]*\\)\".*/\\1/'")
+        world.vm.ok("journalctl -o json --no-pager -u mariasnap-zfs-helper.service --since \"$(cat /run/test-began)\" | grep '\"VERDICT\"' | tail -n 1 | sed 's/.*\"CALLER_UID\":\"\\([0-9]*\\)\".*/\\1/'")
     };
     assert_eq!(world.snapshot(), (true, 0));
     let first = uid();

@@ -19,7 +19,7 @@ END
 
 /// Rewrites a large file over and over, so that every transaction group has much to write.
 const DIRTY: &str = "systemd-run --quiet --unit=dirty --collect sh -c \
-    'while :; do dd if=/dev/urandom of=/srv/append/dirt bs=128k count=64 conv=notrunc status=none; done'";
+    'while :; do dd if=/dev/urandom of=/srv/append/dirt bs=128k count=64 conv=notrunc status=none; sleep 0.2; done'";
 
 struct Cleanup<'a>(&'a World);
 

@@ -1,6 +1,7 @@
 //! Who isn't named by the rule gets nothing, by whichever way; and without the helper's yes the database isn't touched.
 
 use mariasnap_tests::vm::{Ran, SNAPSHOT_UNIT, World};
+use serde_json::Value;
 
 const NOT_AUTHORIZED: &str = "org.mariasnap.Error.NotAuthorized";
 
@@ -16,6 +17,26 @@ fn assert_not_authorized(ran: &Ran) {
     assert_eq!(ran.json()["error"], NOT_AUTHORIZED, "{ran:?}");
 }
 
+/// Runs the client once for each of `calls`, all as the same somebody, each of which must be refused.
+fn assert_none_authorized(world: &World, properties: &str, calls: &[String]) {
+    let each: String = calls
+        .iter()
+        .map(|call| format!("client.py {call} && echo done; "))
+        .collect();
+    let ran = world.vm.run(&format!(
+        "systemd-run --quiet --wait --pipe --collect {properties} sh -c '{each}'"
+    ));
+    let answers: Vec<Value> = ran
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(answers.len(), calls.len(), "{calls:?}: {ran:?}");
+    for (call, answer) in calls.iter().zip(&answers) {
+        assert_eq!(answer["error"], NOT_AUTHORIZED, "{call}: {answer}");
+    }
+}
+
 fn assert_nothing_taken(world: &World) {
     assert_eq!(world.vm.ok("zfs list -H -o name -t snapshot -r tank"), "");
 }
@@ -25,14 +46,13 @@ fn a_dynamic_user_of_another_unit() {
     let world = World::enter();
     // The same name, the same group, the same socket: only the unit differs.
     let user = "-p DynamicUser=yes -p User=mariasnap -p SupplementaryGroups=mariasnap-client";
-    for method in [
+    let methods = [
         "CreateSnapshot main",
         "PrepareSnapshot main",
         "ListSnapshots main",
         "DestroySnapshots main x 1",
-    ] {
-        assert_not_authorized(&client_as(&world, user, &format!("peer {method}")));
-    }
+    ];
+    assert_none_authorized(&world, user, &methods.map(|method| format!("peer {method}")));
     assert_eq!(client_as(&world, user, "peer ListTargets").stdout.trim(), "[[]]");
     // dbus-daemon can't resolve a dynamic user and cuts it off, which refuses it as well.
     let bus = client_as(&world, user, "bus CreateSnapshot main");
@@ -54,9 +74,8 @@ fn nobody_on_both_transports() {
     let world = World::enter();
     let user = "-p User=nobody -p SupplementaryGroups=mariasnap-client";
     for transport in ["peer", "bus"] {
-        for method in ["CreateSnapshot main", "ListSnapshots main", "DestroySnapshots main x 1"] {
-            assert_not_authorized(&client_as(&world, user, &format!("{transport} {method}")));
-        }
+        let methods = ["CreateSnapshot main", "ListSnapshots main", "DestroySnapshots main x 1"];
+        assert_none_authorized(&world, user, &methods.map(|method| format!("{transport} {method}")));
     }
     assert_nothing_taken(&world);
 }

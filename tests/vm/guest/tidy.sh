@@ -10,16 +10,16 @@ undone=()
 for masked in /etc/systemd/system/polkit.service /run/systemd/system/polkit.service; do
     if [[ -L $masked ]]; then undone+=("$masked"); fi
 done
-systemctl kill --signal=KILL $helper 2>/dev/null
-systemctl stop 'ledger*.service' 'mariasnap*@*.service' $helper mariasnap-zfs-helper.socket 2>/dev/null
-if [[ -d /root/etc-mariasnap ]]; then
+# At once, whatever it is at.
+if read -r pid </sys/fs/cgroup/system.slice/$helper/cgroup.procs; then kill -KILL "$pid"; fi 2>/dev/null
+systemctl stop 'ledger*.service' 'mariasnap*@*.service' 2>/dev/null
+if [[ -d /root/kept ]]; then
     # Emptied first: what a scenario added must go as well.
     rm -rf /etc/mariasnap/* /etc/polkit-1/rules.d/*
-    cp -a /root/etc-mariasnap/. /etc/mariasnap/
-    cp -a /root/rules.d/. /etc/polkit-1/rules.d/
+    cp -a /root/kept/. /
 else
-    cp -a /etc/mariasnap /root/etc-mariasnap
-    cp -a /etc/polkit-1/rules.d /root/rules.d
+    mkdir /root/kept
+    cp -a --parents /etc/mariasnap /etc/polkit-1/rules.d /root/kept
 fi
 claims=(/run/mariasnap/hooks/*.json)
 if ((${#claims[@]})); then rm "${claims[@]}"; fi
@@ -28,15 +28,18 @@ if ((${#undone[@]})); then
     rm -r "${undone[@]}"
     systemctl daemon-reload
 fi
-zfs list -H -o name,userrefs,clones -t snapshot -r tank | while IFS=$'\t' read -r snapshot holds clones; do
-    if ((holds)); then
-        zfs holds -H "$snapshot" | while read -r _ tag _; do zfs release "$tag" "$snapshot"; done
-    fi
-    for clone in ${clones//,/ }; do
-        if [[ $clone == */* ]]; then zfs destroy -f "$clone"; fi
-    done
-    echo "$snapshot"
-done | while read -r snapshot; do zfs destroy "$snapshot"; done
+snapshots=$(zfs list -H -o name,userrefs,clones -t snapshot -r tank)
+if [[ -n $snapshots ]]; then
+    while IFS=$'\t' read -r snapshot holds clones; do
+        if ((holds)); then
+            zfs holds -H "$snapshot" | while read -r _ tag _; do zfs release "$tag" "$snapshot"; done
+        fi
+        for clone in ${clones//,/ }; do
+            if [[ $clone == */* ]]; then zfs destroy -f "$clone"; fi
+        done
+    done <<<"$snapshots"
+    zfs destroy -r tank@%
+fi
 if [[ $(zfs get -H -o source org.mariasnap:target,org.mariasnap:state tank/mysql) == *local* ]]; then
     zfs inherit org.mariasnap:target tank/mysql
     zfs inherit org.mariasnap:state tank/mysql
