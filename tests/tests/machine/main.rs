@@ -16,6 +16,7 @@ mod foreign;
 mod freeze;
 mod guards;
 mod hooks;
+mod qemus_agent;
 mod refused;
 mod sandbox;
 mod setup;
