@@ -69,7 +69,7 @@ fn the_units_user_says_what_it_cannot_see() {
     let world = World::enter();
     // In the program's place, and not by another ExecStart, for which systemd would have to read all units again, twice.
     world.vm.ok("mv /usr/bin/mariasnap /usr/bin/mariasnap.real
-                 printf '#!/bin/sh\nexec /usr/bin/mariasnap.real check \"$2\" --json\n' >/usr/bin/mariasnap
+                 printf '#!/bin/sh\\nexec /usr/bin/mariasnap.real check \"$2\" --json\\n' >/usr/bin/mariasnap
                  chmod 755 /usr/bin/mariasnap");
     let run = world.snapshot();
     let journal = world.journal(SNAPSHOT_UNIT);
