@@ -119,9 +119,10 @@ fn the_targets_config_names_file_and_key() {
         ("[keep]\nlast = \"ten\"", "last"),
     ] {
         world.vm.ok(&format!("cat >{file} <<'END'\n{config}\nEND"));
-        assert_eq!(world.snapshot(), (false, 3));
-        let journal = world.journal(SNAPSHOT_UNIT);
-        assert!(journal.contains(file) && journal.contains(named), "{named}: {journal}");
+        let ran = world.vm.run("mariasnap snapshot main");
+        assert_eq!(ran.status, 3, "{ran:?}");
+        let said = ran.text();
+        assert!(said.contains(file) && said.contains(named), "{named}: {said}");
     }
     world.vm.ok(&format!("rm {file}"));
     assert_eq!(world.snapshot(), (false, 3));

@@ -54,15 +54,6 @@ fn everything_inside_is_ok() {
     assert!(table.starts_with("KIND") && table.contains("tank/mysql"), "{table}");
 }
 
-/// The unit succeeds with the check on, and says nothing where there is nothing to say.
-#[test]
-fn the_units_user_checks_what_it_can() {
-    let world = World::enter();
-    assert_eq!(world.snapshot(), (true, 0), "{}", world.journal(SNAPSHOT_UNIT));
-    let listed = world.list("main");
-    assert!(listed[0]["properties"]["warnings"].is_null(), "{listed:?}");
-}
-
 /// In the unit's own sandbox, as its dynamic user: what it can't see isn't called ok.
 #[test]
 fn the_units_user_says_what_it_cannot_see() {
