@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mariasnap_dbus::properties::WARNINGS;
 use mariasnap_tests::locker::{Ended, World};
-use mariasnap_tests::mariadb::Server;
+use mariasnap_tests::mariadb::{Server, free_port};
 use serde_json::Value;
 
 const CHECKED: &str = "[layout]\ncheck = \"error\"\n";
@@ -213,11 +213,6 @@ async fn what_the_account_cannot_see_is_not_ok() {
     let tablespaces = found(&report, "innodb-tablespace");
     assert_eq!(tablespaces[0]["verdict"], "warning", "{report}");
     assert!(detail(tablespaces[0]).contains("PROCESS"), "{report}");
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 #[tokio::test]
