@@ -60,6 +60,19 @@ pub enum Error {
     /// A detached freeze whose process ended without a word.
     #[error("the process that held {0} didn't say how it ended; take it that the lock was lost")]
     NoVerdict(String),
+    /// A detached freeze whose process doesn't end.
+    #[error(
+        "the process that holds {target}'s lock didn't give it back within {waited:?}, as where the server stands still; the \
+         copy may be inconsistent, and writers may be held up until {until}"
+    )]
+    StillHeld {
+        /// The target.
+        target: String,
+        /// How long it was waited for.
+        waited: std::time::Duration,
+        /// When the freeze ends by itself.
+        until: String,
+    },
     /// How a detached freeze ended can't be read or written down.
     #[error("can't read or write down how the freeze ended: {0}; see --run-dir")]
     Verdict(io::Error),

@@ -149,7 +149,7 @@ impl From<&Error> for Exit {
             Error::NotFrozen { .. } => Self::NotFrozen,
             Error::NotDetached(_) => Self::SnapshotFailed,
             Error::Verdicted { exit, .. } => *exit,
-            Error::NoVerdict(_) | Error::EndedBefore(_) => Self::LockLost,
+            Error::NoVerdict(_) | Error::StillHeld { .. } | Error::EndedBefore(_) => Self::LockLost,
             Error::NotThawed(_) => Self::Busy,
             Error::Verdict(_) | Error::NotEnded(_) => Self::Internal,
             Error::Helper(failure) => Self::without_snapshot(failure),

@@ -43,6 +43,9 @@ impl Lockable {
         let (reader, mut warnings) = PositionReader::prepare(&mut session, &server).await?;
         let quiet = quiet::wait(&mut session, &server, kind, &settings.quiet).await?;
         warnings.extend(quiet.warnings);
+        // Minutes may have gone by: what the lock is chosen and put together by is looked at again.
+        let server = Server::inspect(&mut session).await?;
+        kind.check(&mut session, &server).await?;
         Ok(Self {
             session,
             reader,

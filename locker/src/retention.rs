@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use mariasnap_dbus::limits::UNPROVEN_LIFETIME;
-use mariasnap_dbus::properties::{STATE, STATE_CONSISTENT, STATE_UNPROVEN};
+use mariasnap_dbus::properties::{LOCK, LOCK_NONE, STATE, STATE_CONSISTENT, STATE_UNPROVEN};
 use mariasnap_dbus::{DestroyRequest, Snapshot};
 
 /// What to keep.
@@ -32,20 +32,25 @@ pub fn plan(snapshots: &[Snapshot], policy: Policy, now: u64, own: Option<u64>) 
         .collect()
 }
 
-/// The guids of the consistent snapshots beyond the newest `keep_last` complete ones. One that lacks datasets of the
-/// newest doesn't count among them: it would stand in for a whole one. It goes only with what lies beyond them, so
-/// that a dataset added to the target doesn't doom every older snapshot at once.
+/// The guids of the consistent snapshots beyond those that the policy keeps. One that was taken without a lock never
+/// stands in for one that was taken under it: it counts among its like alone.
 fn expired_consistent(by_age: &[&Snapshot], policy: Policy) -> Vec<u64> {
     let Some(keep) = policy.keep_last else {
         return Vec::new();
     };
     let keep = usize::try_from(keep.get()).unwrap_or(usize::MAX);
-    let mut newest_first = by_age
-        .iter()
-        .rev()
-        .filter(|snapshot| snapshot.property(STATE) == Some(STATE_CONSISTENT))
-        .peekable();
-    let whole = newest_first.peek().map(|newest| newest.datasets.as_slice());
+    let newest_first = by_age.iter().rev().copied();
+    let consistent = newest_first.filter(|snapshot| snapshot.property(STATE) == Some(STATE_CONSISTENT));
+    let (without, under): (Vec<_>, Vec<_>) =
+        consistent.partition(|snapshot| snapshot.property(LOCK) == Some(LOCK_NONE));
+    [beyond(keep, &under), beyond(keep, &without)].concat()
+}
+
+/// The guids of those beyond the newest `keep` complete ones. One that lacks datasets of the newest doesn't count among
+/// them: it would stand in for a whole one. It goes only with what lies beyond them, so that a dataset added to the
+/// target doesn't doom every older snapshot at once.
+fn beyond(keep: usize, newest_first: &[&Snapshot]) -> Vec<u64> {
+    let whole = newest_first.first().map(|newest| newest.datasets.as_slice());
     let whole = whole.unwrap_or_default();
     let mut complete = 0;
     let mut expired = Vec::new();
@@ -126,6 +131,18 @@ mod tests {
             snapshot(3, 5000, STATE_CONSISTENT, 0, 0),
         ];
         assert_eq!(names(&plan(&snapshots, keep(1), NOW, Some(9))), ["s-1"]);
+    }
+
+    #[test]
+    fn one_without_a_lock_stands_in_for_none_under_a_lock() {
+        let mut snapshots: Vec<_> = [(1, 50), (2, 40), (3, 30), (4, 20), (5, 10)]
+            .map(|(guid, age)| snapshot(guid, age, STATE_CONSISTENT, 0, 0))
+            .into();
+        for (at, lock) in ["exact", "online", LOCK_NONE, LOCK_NONE, LOCK_NONE].into_iter().enumerate() {
+            snapshots[at].properties.insert(LOCK.to_owned(), lock.to_owned());
+        }
+        assert_eq!(names(&plan(&snapshots, keep(2), NOW, Some(5))), ["s-3"]);
+        assert_eq!(names(&plan(&snapshots, keep(1), NOW, Some(5))), ["s-1", "s-3", "s-4"]);
     }
 
     #[test]

@@ -158,10 +158,11 @@ async fn give_up(args: &FreezeArgs, mut child: Child) -> Result<(), Error> {
 /// Ends the freeze of a detached process, and says how it was.
 pub(super) async fn thaw(args: &FrozenArgs) -> Result<Exit, Error> {
     let (dir, target) = (&args.run.dir, &args.target);
-    let run = match freeze::look(dir, target)? {
+    let (run, until) = match freeze::look(dir, target)? {
         Seen::Frozen { told, owner } => {
             freeze::end(&told, owner).map_err(Error::NotEnded)?;
-            told["run"].as_str().unwrap_or_default().to_owned()
+            let text = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
+            (text("run"), text("until"))
         }
         Seen::OnItsWay => return Err(not_frozen(args, ON_ITS_WAY)),
         seen => match (Verdict::take(dir, target).map_err(Error::Verdict)?, seen) {
@@ -186,7 +187,12 @@ pub(super) async fn thaw(args: &FrozenArgs) -> Result<Exit, Error> {
     match tokio::time::timeout(END, ending).await {
         Ok(Ok(Some(verdict))) => judge(args, verdict),
         Ok(Err(error)) => Err(error),
-        Ok(Ok(None)) | Err(_) => Err(Error::NoVerdict(target.to_string())),
+        Ok(Ok(None)) => Err(Error::NoVerdict(target.to_string())),
+        Err(_) => Err(Error::StillHeld {
+            target: target.to_string(),
+            waited: END,
+            until,
+        }),
     }
 }
 

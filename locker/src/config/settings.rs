@@ -105,6 +105,13 @@ pub enum LockStrategy {
     Fixed(Kind),
 }
 
+impl LockStrategy {
+    /// Whether commits go on during the cut.
+    pub fn lets_commits_go_on(self) -> bool {
+        matches!(self, Self::Fixed(kind) if !kind.stops_commits())
+    }
+}
+
 /// `layout.check`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayoutCheck {

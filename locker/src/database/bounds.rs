@@ -57,7 +57,7 @@ impl Session {
         let wait = lock.max_stall.min(lock.max_hold).whole_seconds();
         let silence = lock.max_hold.whole_seconds() + 1 - wait;
         let statement = format!(
-            "SET SESSION lock_wait_timeout = {wait}, SESSION wait_timeout = {silence}, @mariasnap_since = SYSDATE(6)"
+            "SET SESSION lock_wait_timeout = {wait}, SESSION wait_timeout = {silence}, @mariasnap_since = UTC_TIMESTAMP(6)"
         );
         self.execute(NARROW, &statement).await
     }
@@ -69,9 +69,19 @@ impl Session {
 /// a second.
 pub fn tighten(max_hold: Bound, left: Duration) -> String {
     let limit = max_hold.get().as_micros() + 1_000_000;
-    let whole = left.as_secs() + u64::from(left.subsec_nanos() > 0) + 1;
+    let whole = silence(left);
     format!(
         "SET SESSION wait_timeout = GREATEST(1, LEAST({whole}, ({limit} - \
-         TIMESTAMPDIFF(MICROSECOND, @mariasnap_since, SYSDATE(6))) DIV 1000000))"
+         TIMESTAMPDIFF(MICROSECOND, @mariasnap_since, UTC_TIMESTAMP(6))) DIV 1000000))"
     )
+}
+
+/// The statement by which the server waits in silence for what is `left` of `max_hold` by our clock, and a second. Whoever
+/// sends it is alive, so that the server's clock, which may be set meanwhile, has no say.
+pub fn keep_for(left: Duration) -> String {
+    format!("SET SESSION wait_timeout = {}", silence(left))
+}
+
+fn silence(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0) + 1
 }

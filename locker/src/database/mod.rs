@@ -7,7 +7,7 @@ mod server;
 mod session;
 mod version;
 
-pub use bounds::{NARROW, SILENCE_MARGIN, ServerBounds, tighten};
+pub use bounds::{NARROW, SILENCE_MARGIN, ServerBounds, keep_for, tighten};
 pub use error::DatabaseError;
 pub use position::{MAX_GTID_BYTES, Position, PositionReader, SourcePosition};
 pub use server::Server;

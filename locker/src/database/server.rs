@@ -12,6 +12,9 @@ const VARIABLES: &str = "SHOW VARIABLES WHERE Variable_name IN ('version', 'vers
     'gtid_binlog_pos', 'gtid_executed', 'gtid_slave_pos', 'wsrep_on', 'log_slave_updates', 'slave_parallel_mode', \
     'slave_parallel_threads'); SHOW GLOBAL STATUS WHERE Variable_name = 'Slaves_running'";
 
+/// `innodb_flush_log_at_trx_commit` with which the log is written for the commit too, and not for what precedes it alone.
+const LOG_EACH_STEP: &str = "3";
+
 /// The facts about a server on which a run depends.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -99,11 +102,19 @@ impl Server {
         self.is_on("log_bin")
     }
 
-    /// Whether a commit may be acknowledged before InnoDB's log is written, so that it must be flushed first.
+    /// Whether a commit may be acknowledged, or in the binary log, before InnoDB's log has it at least as prepared.
     pub fn may_lag_in_redo(&self) -> bool {
         self.variables
             .get("innodb_flush_log_at_trx_commit")
-            .is_some_and(|value| value != "1")
+            .is_some_and(|value| !["1", LOG_EACH_STEP].contains(&value.as_str()))
+    }
+
+    /// Whether InnoDB's log alone has every acknowledged commit. Otherwise it may have the last ones as prepared: it is the
+    /// binary log, where that is on, that makes them count (`trx_commit_complete_for_mysql()` returns early then; 10.11).
+    pub fn logs_commits_at_once(&self) -> bool {
+        self.variables
+            .get("innodb_flush_log_at_trx_commit")
+            .is_none_or(|value| value == LOG_EACH_STEP)
     }
 
     /// The server's own unique id, where it has one.

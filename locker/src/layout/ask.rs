@@ -107,7 +107,8 @@ const SEES_TABLES: &str = "SELECT 1 FROM information_schema.USER_PRIVILEGES WHER
 fn outside(server: &Server) -> &'static str {
     match server.flavour {
         Flavour::MariaDb if server.number >= (10, 6, 0) => {
-            "SELECT FILENAME FROM information_schema.INNODB_SYS_TABLESPACES WHERE FILENAME NOT LIKE './%' LIMIT 10000"
+            "SELECT FILENAME FROM information_schema.INNODB_SYS_TABLESPACES WHERE FILENAME NOT LIKE './%' \
+             AND NAME <> 'innodb_temporary' LIMIT 10000"
         }
         Flavour::MySql if server.number >= (8, 0, 0) => {
             "SELECT PATH FROM information_schema.INNODB_DATAFILES WHERE PATH NOT LIKE './%' LIMIT 10000"

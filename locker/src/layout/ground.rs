@@ -20,11 +20,12 @@ pub(crate) struct Located {
 }
 
 /// What is mounted inside the data directory. Snapshots that ZFS mounts by itself below `.zfs` don't count, nor does
-/// a mount for temporary files and nothing else.
-pub(crate) fn within(datadir: &Path, mounts: &Mounts, tmpdir: Option<&Path>) -> Vec<Located> {
+/// a mount for temporary files and nothing else; `tmpdir` is a list with colons, as the server has it.
+pub(crate) fn within(datadir: &Path, mounts: &Mounts, tmpdir: Option<&str>) -> Vec<Located> {
+    let is_temporary = |point: &Path| tmpdir.is_some_and(|list| list.split(':').any(|one| Path::new(one) == point));
     let is_of_server = |mount: &&Mount| {
         let is_snapshot = mount.fs_type == "zfs" && mount.source.contains('@');
-        !is_snapshot && tmpdir.is_none_or(|tmpdir| tmpdir != mount.point)
+        !is_snapshot && !is_temporary(&mount.point)
     };
     let place = |mount: &Mount| Located {
         purpose: Purpose::Within,

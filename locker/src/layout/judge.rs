@@ -12,6 +12,9 @@ use super::member::{Member, covers};
 use super::mounts::Mounts;
 use super::purpose::Purpose;
 
+const NEEDS_BINLOG: &str = "commits go on during the cut with this lock.strategy, and crash recovery takes from the binary \
+    log which of them count; use \"auto\", or have it in the target";
+
 /// What sights are judged by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Judge<'a> {
@@ -21,8 +24,10 @@ pub(crate) struct Judge<'a> {
     pub(crate) members: &'a [Member],
     /// The mount table of the process that looked.
     pub(crate) mounts: &'a Mounts,
-    /// Where temporary files lie, which no snapshot needs.
-    pub(crate) tmpdir: Option<&'a Path>,
+    /// Where temporary files lie, which no snapshot needs: a list as the server has it.
+    pub(crate) tmpdir: Option<&'a str>,
+    /// Whether commits go on during the cut, so that the binary log in the snapshot decides which of them count.
+    pub(crate) needs_binlog: bool,
     /// Whether root looked, from whom nothing is hidden: then a data directory that is missing is missing.
     pub(crate) is_root: bool,
 }
@@ -66,11 +71,11 @@ impl Judge<'_> {
     fn seen(&self, located: &Located, data: Option<&Dataset>, unlisted: &[PathBuf]) -> Judged {
         let dataset = match dataset_of(located, self.mounts) {
             Ok((_, dataset)) => dataset,
-            Err(error) => return outside(located.purpose, None, &error),
+            Err(error) => return self.outside(located.purpose, None, &error),
         };
         if !covers(self.members, &dataset) {
             let error = self.left_out(located, &dataset, data);
-            return outside(located.purpose, Some(dataset), &error);
+            return self.outside(located.purpose, Some(dataset), &error);
         }
         // The directory itself is seen; files in it can still be links.
         let is_seen_whole = matches!(located.purpose, Purpose::Data | Purpose::Within | Purpose::Linked);
@@ -88,6 +93,18 @@ impl Judge<'_> {
             dataset: dataset.clone(),
             target: self.target.clone(),
         })
+    }
+
+    /// What can be done without is a warning that tells the loss; so is what changed while it was looked at.
+    fn outside(&self, purpose: Purpose, dataset: Option<Dataset>, error: &LayoutError) -> Judged {
+        let is_binlog = matches!(purpose, Purpose::Binlog | Purpose::BinlogIndex);
+        let (verdict, detail) = match purpose.loss() {
+            _ if matches!(error, LayoutError::Unmounted { .. }) => (Verdict::Warning, error.to_string()),
+            Some(_) if is_binlog && self.needs_binlog => (Verdict::Error, format!("{NEEDS_BINLOG}: {error}")),
+            Some(loss) => (Verdict::Warning, format!("left out, so that {loss}: {error}")),
+            None => (Verdict::Error, error.to_string()),
+        };
+        (dataset, verdict, Some(detail))
     }
 
     /// Never an error, for a link could lead back into the target, and never ok, for one could lead out of it.
@@ -130,19 +147,6 @@ fn data_of(view: &View) -> Option<&Located> {
     match &data.seen {
         Seen::On(located) => Some(located),
         _ => None,
-    }
-}
-
-/// What can be done without is a warning that tells the loss; so is what changed while it was looked at.
-fn outside(purpose: Purpose, dataset: Option<Dataset>, error: &LayoutError) -> Judged {
-    match purpose.loss() {
-        Some(loss) => (
-            dataset,
-            Verdict::Warning,
-            Some(format!("left out, so that {loss}: {error}")),
-        ),
-        None if matches!(error, LayoutError::Unmounted { .. }) => (dataset, Verdict::Warning, Some(error.to_string())),
-        None => (dataset, Verdict::Error, Some(error.to_string())),
     }
 }
 

@@ -45,16 +45,21 @@ fn view(sights: &[Sight], unlisted: &[&str]) -> View {
     }
 }
 
-fn judge_as(is_root: bool, members: &[&str], view: &View) -> Vec<Finding> {
+fn judge_for(needs_binlog: bool, is_root: bool, members: &[&str], view: &View) -> Vec<Finding> {
     let members: Vec<Member> = members.iter().map(|text| text.parse().unwrap()).collect();
     let judge = Judge {
         target: &TargetName::parse("main").unwrap(),
         members: &members,
         mounts: &Mounts::parse(TABLE).unwrap(),
-        tmpdir: Some(Path::new("/var/lib/mysql/tmp")),
+        tmpdir: Some("/tmp:/var/lib/mysql/tmp"),
+        needs_binlog,
         is_root,
     };
     judge.findings(view)
+}
+
+fn judge_as(is_root: bool, members: &[&str], view: &View) -> Vec<Finding> {
+    judge_for(false, is_root, members, view)
 }
 
 fn judge(members: &[&str], sights: &[Sight]) -> Vec<Finding> {
@@ -117,6 +122,25 @@ fn what_is_needed_is_an_error_outside_and_what_is_not_a_warning() {
             assert_ne!(findings[1].in_target, Some(true));
         }
     }
+}
+
+#[test]
+fn the_binary_log_is_needed_where_commits_go_on() {
+    for (purpose, verdict) in [
+        (Purpose::Binlog, Verdict::Error),
+        (Purpose::BinlogIndex, Verdict::Error),
+        (Purpose::Relay, Verdict::Warning),
+    ] {
+        let view = view(&[data(), on(purpose, "/etc/x", 1)], &[]);
+        let findings = judge_for(true, true, &["tank/mysql/*"], &view);
+        assert_eq!(findings[1].verdict, verdict, "{purpose:?}");
+        let inside = judge_for(true, true, &["tank/*"], &view_of(purpose));
+        assert_eq!(inside[1].verdict, Verdict::Ok);
+    }
+}
+
+fn view_of(purpose: Purpose) -> View {
+    view(&[data(), on(purpose, "/srv/redo/x", 3)], &[])
 }
 
 #[test]

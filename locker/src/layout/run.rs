@@ -1,7 +1,5 @@
 //! A whole check: ask the server, ask the helper, look, judge.
 
-use std::path::Path;
-
 use mariasnap_dbus::{Dataset, TargetName};
 
 use super::ask::{Answers, ask};
@@ -92,7 +90,7 @@ async fn make(
     let mut findings = match (&database.endpoint, members) {
         (Endpoint::Tcp { .. }, _) => vec![not_here()],
         (_, None) => vec![not_listed(target)],
-        (_, Some(members)) => of_places(target, &members, &answers),
+        (_, Some(members)) => of_places(target, &members, &answers, settings.lock.strategy.lets_commits_go_on()),
     };
     findings.extend(settings::findings(&answers));
     Ok(Check::new(target, findings))
@@ -126,7 +124,7 @@ async fn members(helper: &Helper, target: &TargetName) -> Result<Option<Vec<Memb
     Ok(found.map(|target| target.datasets.into_iter().filter_map(member).collect()))
 }
 
-fn of_places(target: &TargetName, members: &[Member], answers: &Answers) -> Vec<Finding> {
+fn of_places(target: &TargetName, members: &[Member], answers: &Answers, needs_binlog: bool) -> Vec<Finding> {
     let variables = &answers.variables;
     let unknown = |why: String| vec![Finding::of_setting(Purpose::Data.kind(), Verdict::Warning, why)];
     let Some(mut places) = places(variables) else {
@@ -143,7 +141,8 @@ fn of_places(target: &TargetName, members: &[Member], answers: &Answers) -> Vec<
         target,
         members,
         mounts: &mounts,
-        tmpdir: variables.get("tmpdir").map(Path::new),
+        tmpdir: variables.get("tmpdir"),
+        needs_binlog,
         is_root: is_root(),
     };
     judge.findings(&view)

@@ -9,7 +9,7 @@ use super::plan::Reading;
 use super::release::release;
 use super::strategy::Proof;
 use super::{Cause, Doubt, Kind, Plan};
-use crate::database::{Batch, DatabaseError, Position, Session, tighten};
+use crate::database::{Batch, DatabaseError, Position, Session, keep_for};
 use crate::interrupt::{Deadline, Interrupt, Stop};
 
 const LOOKING: &str = "reading the position under the lock";
@@ -125,8 +125,7 @@ impl Held {
     /// Asks whether the connection that holds the lock still lives, and keeps it from being closed for its silence until
     /// `max_hold` is over. An error: the lock is gone, or nobody can tell.
     pub async fn keep(&mut self) -> Result<(), DatabaseError> {
-        let kept = tighten(self.plan.bounds.max_hold, self.deadline().remaining());
-        self.session.batch(KEEPING, &kept).await.failure.map_or(Ok(()), Err)
+        self.session.batch(KEEPING, &keep_for(self.deadline().remaining())).await.failure.map_or(Ok(()), Err)
     }
 
     /// Proves that the lock has been held without a break since [`super::acquire`] returned, and unlocks. Always unlocks,

@@ -44,7 +44,7 @@ impl Kind {
 
 fn redo_before_commit(server: &Server) -> Option<String> {
     server.may_lag_in_redo().then(|| {
-        "innodb_flush_log_at_trx_commit isn't 1, so the binary log may be ahead of the data in the snapshot; set it to 1, \
+        "innodb_flush_log_at_trx_commit is neither 1 nor 3, so the binary log may be ahead of the data in the snapshot; set it to 1, \
          or use \"auto\", which flushes"
             .to_owned()
     })

@@ -52,7 +52,7 @@ impl Plan {
         let strategy = kind.strategy();
         let proof = strategy.proof(&server);
         // Where commits go on, a flush would only say what was on disk a moment ago.
-        let flush = (strategy.stops_commits() && server.may_lag_in_redo()).then_some(FLUSH_ENGINE_LOGS);
+        let flush = (strategy.stops_commits() && !server.logs_commits_at_once()).then_some(FLUSH_ENGINE_LOGS);
         let counter = strategy.uncovered();
         let count = counter.map(|counter| counter.statement);
         let steps: Vec<_> = strategy.hard().into_iter().chain(flush).collect();

@@ -53,7 +53,7 @@ pub(crate) fn layout(
     places: &[Located],
     mounts: &Mounts,
     chosen: &[Member],
-    tmpdir: Option<&Path>,
+    tmpdir: Option<&str>,
 ) -> Result<Layout, LayoutError> {
     let Some(data_place) = places.iter().find(|place| place.purpose == Purpose::Data) else {
         return Err(LayoutError::Unmounted { path: PathBuf::new() });
@@ -160,7 +160,7 @@ fn needs_below(
     data_place: &Located,
     mounts: &Mounts,
     data: &Dataset,
-    tmpdir: Option<&Path>,
+    tmpdir: Option<&str>,
 ) -> Result<Vec<Need>, LayoutError> {
     let mut needs = Vec::new();
     for place in within(&data_place.path, mounts, tmpdir) {

@@ -28,7 +28,7 @@ fn data() -> Located {
 
 fn run(places: &[Located], chosen: &[&str], tmpdir: Option<&str>) -> Result<Layout, LayoutError> {
     let chosen: Vec<Member> = chosen.iter().map(|text| text.parse().unwrap()).collect();
-    layout(places, &Mounts::parse(TABLE).unwrap(), &chosen, tmpdir.map(Path::new))
+    layout(places, &Mounts::parse(TABLE).unwrap(), &chosen, tmpdir)
 }
 
 fn shown(layout: &Layout) -> Vec<String> {

@@ -79,7 +79,7 @@ async fn survey(args: &Args, paths: &Paths, session: &mut Session, socket: &Path
     })?;
     places.retain(|place| place.purpose.concerns_setup());
     let located = located(&places, &variables)?;
-    let tmpdir = variables.get("tmpdir").map(Path::new);
+    let tmpdir = variables.get("tmpdir");
     let layout = layout::layout(&located, &look::mounts()?, &args.datasets, tmpdir)?;
     Ok(Survey {
         socket: socket.to_owned(),

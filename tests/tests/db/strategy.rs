@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use mariasnap_dbus::properties::{BINLOG_FILE, GTID, LOCK, STATE_CONSISTENT};
 use mariasnap_tests::fake_helper::{NAME, Take};
 use mariasnap_tests::locker::World;
+use mariasnap_tests::mariadb::Server;
 use mysql_async::prelude::Queryable;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -39,6 +40,7 @@ async fn packets(word: &str, options: &[&str], first: &str) -> Vec<String> {
 }
 
 const POSITION: &str = "SELECT CONNECTION_ID(), @@gtid_binlog_pos, @@gtid_current_pos,; SHOW MASTER STATUS";
+const FLUSH: &str = "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS";
 const NARROW: &str = "SET SESSION lock_wait_timeout =";
 const TIGHTEN: &str = "SET SESSION wait_timeout =";
 
@@ -47,12 +49,38 @@ async fn exact_locks_then_reads_beside_the_cut_then_proves_and_unlocks() {
     let stages = ["BACKUP STAGE START", "BACKUP STAGE FLUSH", "BACKUP STAGE BLOCK_DDL"];
     let end = format!("{POSITION}; BACKUP STAGE END");
     let (lock, look) = ("BACKUP STAGE BLOCK_COMMIT", format!("{POSITION}; {TIGHTEN}"));
+    let flushed = format!("{lock}; {FLUSH}");
     let sent = packets("exact", &[], stages[0]).await;
-    assert_eq!(sent, [&stages[..], &[NARROW, lock, &look, &end]].concat());
+    assert_eq!(sent, [&stages[..], &[NARROW, &flushed, &look, &end]].concat());
 
-    let sent = packets("exact", &["--innodb-flush-log-at-trx-commit=0"], "BACKUP STAGE BLOCK_C").await;
-    let flush = "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS";
-    assert_eq!(sent, [format!("{lock}; {flush}"), look, end]);
+    let sent = packets("exact", &["--innodb-flush-log-at-trx-commit=3"], lock).await;
+    assert_eq!(sent, [lock, &look, &end]);
+}
+
+/// What a restore has that leaves the binary log out, or is given an empty one. Where InnoDB's log says of the last commits
+/// no more than that they are prepared, the server doesn't start there, and asks to be told what became of them.
+#[tokio::test]
+async fn innodbs_files_alone_hold_every_commit_before_the_position() {
+    let mut world = World::new("[lock]\nmax_hold = \"20s\"\n", &[]).await;
+    world.helper.state().take = Take::AnswerAfter(3 * SECOND);
+    let (.., before) = world.server.position().await;
+    let writer = world.server.write().await;
+    writer.next_commit(5 * SECOND).await;
+    let run = world.snapshot();
+    world.helper.wait_for("TakeSnapshot").await;
+    let copy = tempfile::tempdir().unwrap();
+    world.server.copy_data(&copy.path().join("data"));
+    let ended = run.end().await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    drop(writer);
+    world.server.kill();
+
+    let number = |gtid: &str| gtid.rsplit('-').next().unwrap().parse::<u64>().unwrap();
+    let rows = number(ended.json()["gtid"].as_str().unwrap()) - number(&before);
+    assert!(rows > 0);
+    let options = ["--skip-networking", "--skip-log-bin"].map(str::to_owned);
+    let restored = Server::launch(copy, &options).await;
+    assert_eq!(restored.rows("SELECT COUNT(*) AS n FROM t.a").await[0]["n"], rows.to_string());
 }
 
 #[tokio::test]
@@ -66,11 +94,11 @@ async fn online_never_stops_commits() {
 
 #[tokio::test]
 async fn ftwrl_asks_before_it_unlocks() {
-    let lock = format!("FLUSH TABLES WITH READ; {POSITION}; {TIGHTEN}");
+    let lock = format!("FLUSH TABLES WITH READ; {FLUSH}; {POSITION}; {TIGHTEN}");
     let question = format!("{POSITION}; BACKUP STAGE START");
     let sent = packets("ftwrl", &[], "FLUSH").await;
-    let flush = "FLUSH NO_WRITE_TO_BINLOG TABLES";
-    assert_eq!(sent, [flush, NARROW, &lock, &question, "UNLOCK TABLES"]);
+    let gentle = "FLUSH NO_WRITE_TO_BINLOG TABLES";
+    assert_eq!(sent, [gentle, NARROW, &lock, &question, "UNLOCK TABLES"]);
 }
 
 #[tokio::test]

@@ -43,10 +43,22 @@ for _, snapshot in ipairs(members) do
         if failed ~= 0 then return { failed = failed, at = snapshot } end
     end
 end
+-- The state last, on the first dataset last of all: whoever finds it there finds all the rest.
+local function set(snapshot, key)
+    local failed = zfs.sync.set_prop(snapshot, key, arguments.properties[key])
+    if failed ~= 0 then return { midway = failed, at = snapshot } end
+    return nil
+end
+
+local state = arguments.namespace .. "state"
 for _, snapshot in ipairs(members) do
-    for key, value in pairs(arguments.properties) do
-        local failed = zfs.sync.set_prop(snapshot, key, value)
-        if failed ~= 0 then return { midway = failed, at = snapshot } end
+    for key in pairs(arguments.properties) do
+        local stopped = key ~= state and set(snapshot, key)
+        if stopped then return stopped end
     end
+end
+for at = #members, 1, -1 do
+    local stopped = set(members[at], state)
+    if stopped then return stopped end
 end
 return {}

@@ -2,7 +2,7 @@
 -- Arguments: datasets = list, target, prefix, namespace, min_keep, names = list, guids = { NAME = guid }.
 -- Returns { NAME = { outcome, detail } }.
 local arguments = ...
-local outcomes, kept = {}, 0
+local outcomes, kept = {}, { ["consistent"] = 0, ["crash-consistent"] = 0 }
 local EBUSY = 16
 
 -- Value of one of our properties if it is the snapshot's own or was received with it.
@@ -25,6 +25,12 @@ local function is_consistent(snapshot)
     return own(snapshot, "target") == arguments.target and own(snapshot, "state") == "consistent"
 end
 
+-- Those taken without a lock defend none that were taken under one: each kind counts for itself.
+local function kind_of(members)
+    if own(members[1], "lock") == "none" then return "crash-consistent" end
+    return "consistent"
+end
+
 -- Whether these are all the members that a cut had at birth, each of them consistent.
 local function is_whole(members)
     local id = own(members[1], "id")
@@ -35,19 +41,24 @@ local function is_whole(members)
     return true
 end
 
+local function count(members, by)
+    local kind = kind_of(members)
+    kept[kind] = kept[kind] + by
+end
+
 local function count_whole()
-    local seen, count = {}, 0
+    local seen = {}
     for _, dataset in ipairs(arguments.datasets) do
         local start = dataset .. "@" .. arguments.prefix .. "-"
         for snapshot in zfs.list.snapshots(dataset) do
             local name = string.sub(snapshot, #dataset + 2)
             if string.sub(snapshot, 1, #start) == start and not seen[name] then
                 seen[name] = true
-                if is_consistent(snapshot) and is_whole(members_of(name)) then count = count + 1 end
+                local members = members_of(name)
+                if is_consistent(snapshot) and is_whole(members) then count(members, 1) end
             end
         end
     end
-    return count
 end
 
 -- The first guard that forbids it: outcome and detail, or nil.
@@ -67,10 +78,11 @@ local function objection(members, name)
         end
     end
     -- What is left of an incomplete one is better than nothing: it goes once there are enough whole ones.
-    local left = kept
+    local kind = kind_of(members)
+    local left = kept[kind]
     if is_whole(members) then left = left - 1 end
     if is_consistent(members[1]) and left < arguments.min_keep then
-        return "min-keep", "min_keep is " .. arguments.min_keep .. ", and of whole consistent ones there are " .. kept
+        return "min-keep", "min_keep is " .. arguments.min_keep .. ", and of whole " .. kind .. " ones there are " .. kept[kind]
     end
     for _, snapshot in ipairs(members) do
         local failed = zfs.check.destroy(snapshot)
@@ -90,7 +102,7 @@ local function destroy(name)
     local members = members_of(name)
     local outcome, detail = objection(members, name)
     if outcome ~= nil then return outcome, detail end
-    if is_whole(members) then kept = kept - 1 end
+    if is_whole(members) then count(members, -1) end
     for _, snapshot in ipairs(members) do
         local failed = zfs.sync.destroy(snapshot)
         if failed ~= 0 then return "failed", snapshot .. ": error " .. failed .. "; others may be gone" end
@@ -98,7 +110,7 @@ local function destroy(name)
     return "destroyed", ""
 end
 
-kept = count_whole()
+count_whole()
 for _, name in ipairs(arguments.names) do
     local outcome, detail = destroy(name)
     outcomes[name] = { outcome = outcome, detail = detail }
