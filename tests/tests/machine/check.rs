@@ -123,7 +123,7 @@ fn a_table_on_another_dataset_stops_a_run_before_its_lock() {
 }
 
 #[test]
-fn a_binary_log_elsewhere_is_a_warning_that_the_snapshot_carries() {
+fn a_binary_log_elsewhere_is_a_warning_unless_commits_go_on() {
     let world = World::enter();
     world.vm.ok("install -d -o mysql -g mysql /srv/binlog
                  printf '[mariadbd]\\nlog_bin = /srv/binlog/b\\n' >/etc/mysql/mariadb.conf.d/95-binlog.cnf
@@ -131,6 +131,10 @@ fn a_binary_log_elsewhere_is_a_warning_that_the_snapshot_carries() {
     let (report, status) = check(&world);
     let run = world.snapshot();
     let listed = world.list("main");
+    world
+        .vm
+        .ok("printf '[lock]\\nstrategy = \"online\"\\n' >/etc/mariasnap/targets/main.toml");
+    let online = check(&world);
     world
         .vm
         .ok("rm /etc/mysql/mariadb.conf.d/95-binlog.cnf; systemctl restart mariadb.service; rm -r /srv/binlog");
@@ -144,6 +148,8 @@ fn a_binary_log_elsewhere_is_a_warning_that_the_snapshot_carries() {
         warnings.contains("/srv/binlog") && warnings.contains("ext4"),
         "{warnings}"
     );
+    assert_eq!(online.1, 3, "{}", online.0);
+    assert_eq!(found(&online.0, "binlog")[0]["verdict"], "error", "{}", online.0);
 }
 
 /// What only root sees, root tells; a run by the unit's user can't.

@@ -18,6 +18,7 @@ mod guards;
 mod hooks;
 mod qemus_agent;
 mod refused;
+mod restore;
 mod sandbox;
 mod setup;
 mod slow_disk;
