@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
 
 use super::slow_disk::start_and_wait_for_cut;
-use super::wait;
+use super::{freeze, wait};
 
 /// The machine's clock, which is put right when this is dropped.
 struct Clock<'a>(&'a World);
@@ -58,4 +58,21 @@ fn clock_jumps_while_it_holds() {
         assert!((2000..60_000).contains(&longest), "{how}: {longest} ms");
     }
     world.assert_writes_go_on();
+}
+
+/// As in the night when summer time begins, or in a guest whose clock is set after its pause.
+#[test]
+fn a_freeze_outlasts_a_jump_ahead() {
+    let world = World::enter();
+    freeze::configure(&world, "max_hold = \"60s\"");
+    let clock = Clock(&world);
+    world.vm.ok(&format!("systemctl start {}", freeze::UNIT));
+    clock.jump("3 hours");
+    // A pulse a second keeps the lock.
+    world.vm.ok("sleep 4");
+    let frozen = freeze::frozen(&world);
+    let thawed = world.vm.run(&format!("systemctl stop {0}; systemctl is-failed {0}", freeze::UNIT));
+    drop(clock);
+    assert_eq!(frozen, 0);
+    assert_eq!(thawed.stdout.trim(), "inactive", "{}", world.journal(freeze::UNIT));
 }
