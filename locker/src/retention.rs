@@ -138,7 +138,10 @@ mod tests {
         let mut snapshots: Vec<_> = [(1, 50), (2, 40), (3, 30), (4, 20), (5, 10)]
             .map(|(guid, age)| snapshot(guid, age, STATE_CONSISTENT, 0, 0))
             .into();
-        for (at, lock) in ["exact", "online", LOCK_NONE, LOCK_NONE, LOCK_NONE].into_iter().enumerate() {
+        for (at, lock) in ["exact", "online", LOCK_NONE, LOCK_NONE, LOCK_NONE]
+            .into_iter()
+            .enumerate()
+        {
             snapshots[at].properties.insert(LOCK.to_owned(), lock.to_owned());
         }
         assert_eq!(names(&plan(&snapshots, keep(2), NOW, Some(5))), ["s-3"]);

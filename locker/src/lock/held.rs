@@ -125,7 +125,11 @@ impl Held {
     /// Asks whether the connection that holds the lock still lives, and keeps it from being closed for its silence until
     /// `max_hold` is over. An error: the lock is gone, or nobody can tell.
     pub async fn keep(&mut self) -> Result<(), DatabaseError> {
-        self.session.batch(KEEPING, &keep_for(self.deadline().remaining())).await.failure.map_or(Ok(()), Err)
+        self.session
+            .batch(KEEPING, &keep_for(self.deadline().remaining()))
+            .await
+            .failure
+            .map_or(Ok(()), Err)
     }
 
     /// Proves that the lock has been held without a break since [`super::acquire`] returned, and unlocks. Always unlocks,

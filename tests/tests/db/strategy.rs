@@ -80,7 +80,10 @@ async fn innodbs_files_alone_hold_every_commit_before_the_position() {
     assert!(rows > 0);
     let options = ["--skip-networking", "--skip-log-bin"].map(str::to_owned);
     let restored = Server::launch(copy, &options).await;
-    assert_eq!(restored.rows("SELECT COUNT(*) AS n FROM t.a").await[0]["n"], rows.to_string());
+    assert_eq!(
+        restored.rows("SELECT COUNT(*) AS n FROM t.a").await[0]["n"],
+        rows.to_string()
+    );
 }
 
 #[tokio::test]

@@ -71,7 +71,9 @@ fn a_freeze_outlasts_a_jump_ahead() {
     // A pulse a second keeps the lock.
     world.vm.ok("sleep 4");
     let frozen = freeze::frozen(&world);
-    let thawed = world.vm.run(&format!("systemctl stop {0}; systemctl is-failed {0}", freeze::UNIT));
+    let thawed = world
+        .vm
+        .run(&format!("systemctl stop {0}; systemctl is-failed {0}", freeze::UNIT));
     drop(clock);
     assert_eq!(frozen, 0);
     assert_eq!(thawed.stdout.trim(), "inactive", "{}", world.journal(freeze::UNIT));

@@ -20,8 +20,13 @@ fn the_lines_of_the_page_bring_back_what_was_lost() {
     );
     assert_eq!(world.snapshot(), (true, 0));
     let taken = world.list("main").remove(0);
-    let (name, gtid) = (taken["name"].as_str().unwrap(), taken["position"]["gtid"].as_str().unwrap());
-    world.vm.ok("mariadb -e 'DELETE FROM shop.orders; CREATE TABLE shop.later (n INT)'");
+    let (name, gtid) = (
+        taken["name"].as_str().unwrap(),
+        taken["position"]["gtid"].as_str().unwrap(),
+    );
+    world
+        .vm
+        .ok("mariadb -e 'DELETE FROM shop.orders; CREATE TABLE shop.later (n INT)'");
     let blocks = blocks(name);
     let [look, away, back] = blocks.as_slice() else {
         panic!("{} blocks", blocks.len());
