@@ -21,7 +21,7 @@ pub trait SnapshotHelper1 {
     fn prepare_snapshot(&self, target: &str) -> Result<(String, String, String), HelperError>;
 
     /// Waits until the pool has written what it holds in memory, so that the cut has little left to write. The
-    /// ticket stays good. At most once a ticket.
+    /// ticket stays good. Not more than 16 times a ticket.
     fn sync_pool(&self, ticket: &str) -> Result<(), HelperError>;
 
     /// Snapshots all datasets of the target in one transaction group. The snapshot is born `unproven`.

@@ -22,6 +22,9 @@ use crate::peer::framing::{HEADER_BYTES, message_bytes};
 /// Most descriptors that the kernel passes with one message (SCM_MAX_FD).
 const MAX_FDS: usize = 253;
 
+/// What is read at once.
+const CHUNK: usize = 4096;
+
 /// A connection to the bus at `path`, not yet greeted. Only one that `passes_fds` can send descriptors, and is sent any;
 /// it takes them as zbus does, for a message whose descriptors are missing would end the connection.
 pub(crate) async fn connect(path: &Path, passes_fds: bool) -> io::Result<Builder<'static>> {
@@ -38,7 +41,9 @@ struct Stream {
     passes_fds: bool,
 }
 
-/// Reads messages, and throws those away that are too long: ending the connection would let anybody end the helper.
+/// Reads messages, and throws those away that are too long, or that zbus can't read: ending the connection would let
+/// anybody end the helper. dbus-daemon lets none of the latter through; dbus-broker passes on fields of the header that
+/// nobody knows, and names that are none.
 #[derive(Debug)]
 struct Bounded(Stream);
 
@@ -46,27 +51,21 @@ struct Bounded(Stream);
 impl ReadHalf for Bounded {
     async fn receive_message(&mut self, seq: u64, read: &mut Vec<u8>, fds: &mut Vec<OwnedFd>) -> zbus::Result<Message> {
         loop {
-            let mut chunk = [0; 4096];
-            while read.len() < HEADER_BYTES {
-                let missing = HEADER_BYTES - read.len();
-                let (got, passed) = self.0.read(&mut chunk[..missing]).await?;
-                read.extend_from_slice(&chunk[..got]);
-                fds.extend(passed);
-            }
+            self.0.fill(read, HEADER_BYTES, fds).await?;
             let length = read.first_chunk().ok_or(io::ErrorKind::InvalidData).map(message_bytes);
-            let mut left = length.map_err(io::Error::from)??;
-            if left <= MAX_MESSAGE_BYTES as u64 {
-                return self.0.receive_message(seq, read, fds).await;
+            let length = length.map_err(io::Error::from)??;
+            match usize::try_from(length) {
+                Ok(length) if length <= MAX_MESSAGE_BYTES => {
+                    self.0.fill(read, length, fds).await?;
+                    let mut whole = read.drain(..length).collect();
+                    match self.0.receive_message(seq, &mut whole, fds).await {
+                        Err(error) => tracing::debug!(%error, "threw a message away"),
+                        message => return message,
+                    }
+                }
+                _ => self.0.skip(read, length).await?,
             }
-            tracing::debug!("threw a message of {left} bytes away");
             fds.clear();
-            let had = read.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            read.drain(..had);
-            left -= had as u64;
-            while left > 0 {
-                let most = usize::try_from(left).map_or(chunk.len(), |left| left.min(chunk.len()));
-                left -= self.0.read(&mut chunk[..most]).await?.0 as u64;
-            }
         }
     }
 
@@ -81,6 +80,32 @@ impl ReadHalf for Bounded {
 }
 
 impl Stream {
+    /// Reads until there are so many bytes.
+    async fn fill(&self, read: &mut Vec<u8>, bytes: usize, fds: &mut Vec<OwnedFd>) -> io::Result<()> {
+        let mut chunk = [0; CHUNK];
+        while read.len() < bytes {
+            let most = CHUNK.min(bytes - read.len());
+            let (got, passed) = self.read(&mut chunk[..most]).await?;
+            read.extend_from_slice(&chunk[..got]);
+            fds.extend(passed);
+        }
+        Ok(())
+    }
+
+    /// Throws so many bytes away, those that are read already first.
+    async fn skip(&self, read: &mut Vec<u8>, mut left: u64) -> io::Result<()> {
+        tracing::debug!("throws a message of {left} bytes away");
+        let had = read.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        read.drain(..had);
+        left -= had as u64;
+        let mut chunk = [0; CHUNK];
+        while left > 0 {
+            let most = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+            left -= self.read(&mut chunk[..most]).await?.0 as u64;
+        }
+        Ok(())
+    }
+
     /// At least one byte, and the descriptors that came with it.
     async fn read(&self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
         let receive = || self.receive(buffer);
@@ -132,5 +157,42 @@ impl WriteHalf for Stream {
 
     fn can_pass_unix_fd(&self) -> bool {
         self.passes_fds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// As dbus-broker passes them on: a member that is no name, a header field that nobody knows.
+    #[tokio::test]
+    async fn what_zbus_cant_read_is_thrown_away_and_the_next_one_read() {
+        let call = |member: &str| Message::method_call("/", member).build(&"body").unwrap();
+        let (good, longer) = (call("Good").data().to_vec(), call("Wrong").data().to_vec());
+        let at = longer.windows(5).position(|five| five == b"Wrong").unwrap();
+        let mut no_name = longer.clone();
+        no_name[at] = b'-';
+        // The member's field is its code, its signature "s", and its length.
+        let mut unknown = longer;
+        unknown[at - 8] = 200;
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let stream = Arc::new(ours);
+        let mut bounded = Bounded(Stream {
+            stream,
+            passes_fds: false,
+        });
+        theirs.write_all(&[no_name, unknown, good].concat()).await.unwrap();
+        let read = bounded
+            .receive_message(1, &mut Vec::new(), &mut Vec::new())
+            .await
+            .unwrap();
+        assert_eq!(read.header().member().unwrap(), "Good");
+        drop(theirs);
+        bounded
+            .receive_message(2, &mut Vec::new(), &mut Vec::new())
+            .await
+            .unwrap_err();
     }
 }

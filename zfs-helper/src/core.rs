@@ -10,6 +10,7 @@ use mariasnap_dbus::properties::{NAMESPACE, STATE, STATE_CONSISTENT};
 use mariasnap_dbus::{DestroyOutcome, DestroyRequest, HelperError, Snapshot, TargetName, limits};
 
 use crate::activity::Activity;
+use crate::audit::Audit;
 use crate::authority::{Authority, Question, not_authorized};
 use crate::caller::Caller;
 use crate::config::{Settings, Target};
@@ -34,6 +35,7 @@ pub(crate) struct Core {
     /// Peer connections, idle ones too.
     pub(crate) connections: Arc<Activity>,
     pub(crate) ticket_lifetime: Duration,
+    pub(crate) audit: Audit,
 }
 
 impl Core {
@@ -64,9 +66,9 @@ impl Core {
         (name, guid): (&str, u64),
         sent: BTreeMap<String, String>,
     ) -> Result<(), HelperError> {
+        let mut properties = properties::from_client(sent)?;
         let target = self.authorised(caller, ACTION_SNAPSHOT, target, None).await?;
         let name = ours(target, name)?;
-        let mut properties = properties::from_client(sent)?;
         properties.insert(format!("{NAMESPACE}{STATE}"), STATE_CONSISTENT.to_owned());
         let not_before = unix_now()?.saturating_sub(limits::UNPROVEN_LIFETIME.as_secs());
         let confirmation = Confirmation {

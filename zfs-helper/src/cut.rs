@@ -71,8 +71,8 @@ impl Core {
         target: &str,
         sent: BTreeMap<String, String>,
     ) -> Result<Cut, HelperError> {
-        let target = self.authorised(caller, ACTION_SNAPSHOT, target, None).await?;
         let properties = properties::from_client(sent)?;
+        let target = self.authorised(caller, ACTION_SNAPSHOT, target, None).await?;
         let plan = self.plan(target).await?;
         self.cut(target, plan, properties).await
     }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use mariasnap_dbus::limits::MAX_DESTROY;
 use mariasnap_dbus::{Cut, DestroyOutcome, DestroyRequest, HelperError, Snapshot, Target};
 use tokio::sync::Semaphore;
 use zbus::message::Header;
 
 use crate::activity::Activity;
-use crate::audit::{Audited, Call};
+use crate::audit::Call;
 use crate::caller::{Caller, PeerProcess};
 use crate::core::Core;
 
@@ -44,6 +45,7 @@ impl SnapshotHelper {
         Self { core, way_in }
     }
 
+    /// Of a caller without a name there is no entry: the bus has lost it, or won't say who it is.
     async fn identify(&self, header: &Header<'_>, method: &'static str, target: String) -> Result<Call, HelperError> {
         let (started, _busy) = (Instant::now(), self.core.activity.begin());
         let (mut caller, _place) = match &self.way_in {
@@ -62,6 +64,7 @@ impl SnapshotHelper {
             caller,
             method,
             target,
+            snapshots: String::new(),
             started,
             _busy,
             _place,
@@ -71,14 +74,18 @@ impl SnapshotHelper {
 
 /// Runs a method for a caller who has been named and counted, and logs it.
 macro_rules! answer {
-    ($self:ident, $header:ident, $method:literal, $target:expr, $caller:ident => $work:expr) => {{
-        let call = $self.identify(&$header, $method, $target.to_owned()).await?;
+    ($self:ident, $header:ident, $method:literal, $target:expr, $caller:ident => $work:expr) => {
+        answer!($self, $header, $method, $target, String::new(), $caller => $work)
+    };
+    ($self:ident, $header:ident, $method:literal, $target:expr, $snapshots:expr, $caller:ident => $work:expr) => {{
+        let mut call = $self.identify(&$header, $method, $target.to_owned()).await?;
+        call.snapshots = $snapshots;
         let $caller = &call.caller;
         let result = match $self.core.admit($caller) {
             Ok(()) => $work.await,
             Err(error) => Err(error),
         };
-        drop(call.entry(&result));
+        $self.core.audit.record(call, &result);
         result
     }};
 }
@@ -110,17 +117,14 @@ impl SnapshotHelper {
         #[zbus(header)] header: Header<'_>,
         ticket: &str,
         properties: BTreeMap<String, String>,
-    ) -> Result<Audited<Cut>, Audited<HelperError>> {
-        let target = self.core.target_of(ticket);
-        let (result, entry) = match self.identify(&header, "TakeSnapshot", target).await {
-            Ok(call) => {
-                let result = self.core.take(&call.caller, ticket, properties).await;
-                let entry = call.entry(&result);
-                (result, entry)
-            }
-            Err(error) => (Err(error), None),
-        };
-        Audited::split(result, entry)
+    ) -> Result<Cut, HelperError> {
+        // Not counted against the rate here, and so not by `answer`.
+        let call = self
+            .identify(&header, "TakeSnapshot", self.core.target_of(ticket))
+            .await?;
+        let result = self.core.take(&call.caller, ticket, properties).await;
+        self.core.audit.record(call, &result);
+        result
     }
 
     #[zbus(out_args("cut"))]
@@ -142,7 +146,7 @@ impl SnapshotHelper {
         guid: u64,
         properties: BTreeMap<String, String>,
     ) -> Result<(), HelperError> {
-        answer!(self, header, "ConfirmSnapshot", target,
+        answer!(self, header, "ConfirmSnapshot", target, name.to_owned(),
             caller => self.core.confirm(caller, target, (name, guid), properties))
     }
 
@@ -162,7 +166,9 @@ impl SnapshotHelper {
         target: &str,
         snapshots: Vec<DestroyRequest>,
     ) -> Result<Vec<DestroyOutcome>, HelperError> {
-        answer!(self, header, "DestroySnapshots", target,
+        let names = snapshots.iter().map(|request| request.name.as_str());
+        let names = names.take(MAX_DESTROY).collect::<Vec<_>>().join(" ");
+        answer!(self, header, "DestroySnapshots", target, names,
             caller => self.core.destroy(caller, target, snapshots))
     }
 }

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use zbus::fdo::RequestNameFlags;
 
 use crate::activity::Activity;
+use crate::audit::Audit;
 use crate::authority::Authority;
 use crate::config::Settings;
 use crate::core::{Core, locked};
@@ -111,6 +112,7 @@ pub async fn serve(wiring: Wiring) -> Result<(), ServeError> {
         tickets: Mutex::new(Tickets::default()),
         rate: Mutex::new(RateLimit::new(limits.burst.max(burst), limits.per_second)),
         ticket_lifetime: limits.ticket,
+        audit: Audit::start()?,
     });
     let mut accepting = tokio::task::JoinSet::new();
     if let Some(listener) = wiring.listener {
@@ -154,8 +156,12 @@ async fn leave(core: &Core, bus: zbus::Connection, drain: Duration) -> Result<()
     /// For a request that is in the connection's queue to be counted.
     const SETTLE: Duration = Duration::from_millis(50);
     sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status("leaving")])?;
-    bus.release_name(BUS_NAME).await?;
     let until = Instant::now() + drain;
+    // A bus that doesn't read would hold us here past systemd's patience.
+    match tokio::time::timeout(SETTLE * 20, bus.release_name(BUS_NAME)).await {
+        Ok(released) => drop(released?),
+        Err(_) => tracing::warn!("the bus doesn't take the name back"),
+    }
     tokio::time::sleep(SETTLE).await;
     // A connection without request or ticket loses nothing: it is made anew.
     let wanted = || {
