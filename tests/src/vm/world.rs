@@ -107,10 +107,15 @@ impl World {
             .collect()
     }
 
-    /// What the journal has of a unit since the test began.
+    /// What the journal has of a unit since the test began, all that was said by now.
     pub fn journal(&self, unit: &str) -> String {
+        self.journal_by(&format!("-o cat -u {unit}"))
+    }
+
+    /// What the journal has since the test began, by options of journalctl's.
+    pub fn journal_by(&self, options: &str) -> String {
         self.vm.ok(&format!(
-            "journalctl --no-pager -o cat -u {unit} --since \"$(cat /run/test-began)\""
+            "journalctl --sync; journalctl --no-pager --since \"$(cat /run/test-began)\" {options}"
         ))
     }
 

@@ -1,6 +1,7 @@
 //! The path that an administrator walks every day.
 
 use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
+use serde_json::Value;
 
 #[test]
 fn a_snapshot_is_taken_and_listed_as_consistent() {
@@ -36,15 +37,21 @@ fn a_snapshot_is_taken_and_listed_as_consistent() {
     world.assert_writes_go_on();
 }
 
+/// The helper's audit entries since the test began, each as the journal has it.
+fn audit(world: &World) -> Vec<Value> {
+    let entries = world.journal_by("-o json -u mariasnap-zfs-helper.service | grep '\"VERDICT\"'");
+    entries
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
 fn assert_the_journal_tells_who_asked_for_what(world: &World) {
-    let audit = world.vm.ok(
-        "journalctl -o json --no-pager -u mariasnap-zfs-helper.service --since \"$(cat /run/test-began)\" | grep '\"VERDICT\"'",
-    );
-    let entries: Vec<serde_json::Value> = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let entries = audit(world);
     let taken = entries
         .iter()
         .find(|entry| entry["ACTION"] == "TakeSnapshot")
-        .unwrap_or_else(|| panic!("no audit entry of the snapshot in {audit}"));
+        .unwrap_or_else(|| panic!("no audit entry of the snapshot in {entries:?}"));
     assert_eq!(taken["SNAPSHOT_TARGET"], "main");
     assert_eq!(taken["TRANSPORT"], "peer");
     assert_eq!(taken["CALLER_UNIT"], SNAPSHOT_UNIT);
@@ -56,7 +63,9 @@ fn assert_the_journal_tells_who_asked_for_what(world: &World) {
 fn another_uid_of_the_dynamic_user_breaks_nothing() {
     let world = World::enter();
     let uid = || {
-        world.vm.ok("journalctl -o json --no-pager -u mariasnap-zfs-helper.service --since \"$(cat /run/test-began)\" | grep '\"VERDICT\"' | tail -n 1 | sed 's/.*\"CALLER_UID\":\"\\([0-9]*\\)\".*/\\1/'")
+        let entries = audit(&world);
+        let last = entries.last().expect("an audit entry");
+        last["CALLER_UID"].as_str().expect("a uid").to_owned()
     };
     assert_eq!(world.snapshot(), (true, 0));
     let first = uid();
