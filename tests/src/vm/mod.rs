@@ -120,6 +120,16 @@ impl Vm {
         ran.stdout.trim().to_owned()
     }
 
+    /// Has the machine stand still while something is done, its clocks too.
+    pub fn paused<T>(self, work: impl FnOnce() -> T) -> T {
+        self.monitor(&["stop"]);
+        let status = self.monitor(&["info", "status"]);
+        let done = work();
+        self.monitor(&["cont"]);
+        assert_eq!(status, "VM status: paused");
+        done
+    }
+
     /// Slows a disk; `limits` as QEMU has them: bytes a second in all, read and written, then operations.
     pub fn throttle(self, disk: &str, limits: [&str; 6]) {
         let command = ["block_set_io_throttle", disk];

@@ -81,15 +81,11 @@ fn freezes_for_a_copy_of_the_disk() {
     assert_eq!(agent.execute("guest-fsfreeze-status").unwrap(), "frozen");
     // As a hypervisor does it: the machine stands still, its disk is copied, it goes on.
     std::thread::sleep(STILL);
-    world.vm.monitor(&["stop"]);
     let run = world.vm.run_directory();
     let image = run.join("copied.raw");
-    let copied = Command::new("cp")
-        .arg("--sparse=always")
-        .arg(run.join("pool0.raw"))
-        .arg(&image)
-        .status();
-    world.vm.monitor(&["cont"]);
+    let mut copying = Command::new("cp");
+    copying.arg("--sparse=always").arg(run.join("pool0.raw")).arg(&image);
+    let copied = world.vm.paused(|| copying.status());
     assert!(copied.unwrap().success());
     agent.execute("guest-fsfreeze-thaw").unwrap();
     assert_eq!(agent.execute("guest-fsfreeze-status").unwrap(), "thawed");
@@ -106,9 +102,9 @@ fn freezes_for_a_copy_of_the_disk() {
     let nothing = agent.execute("guest-fsfreeze-thaw").unwrap_err();
     assert!(nothing.contains("nothing was frozen"), "{nothing}");
     world.assert_writes_go_on();
-    let journal = world.vm.ok(&format!(
-        "systemctl stop qemu-guest-agent.service; journalctl --sync
-         journalctl -o json --no-pager -u {UNIT} MESSAGE_ID=0f2a6c9be8d14d5f8c63a7b19e40d509 | tail -n 2 | head -n 1"
+    world.vm.ok("systemctl stop qemu-guest-agent.service");
+    let journal = world.journal_by(&format!(
+        "-o json -u {UNIT} MESSAGE_ID=0f2a6c9be8d14d5f8c63a7b19e40d509 | tail -n 2 | head -n 1"
     ));
     let told: serde_json::Value = serde_json::from_str(&journal).unwrap();
 

@@ -12,10 +12,15 @@ machine_pid() {
     echo "$pid"
 }
 
-# monitor COMMAND: one command of QEMU's human monitor, for instance 'system_reset'.
+# monitor COMMAND: one command of QEMU's human monitor, for instance 'system_reset'. Only 'info' has an answer: what any
+# other says is why it failed.
 monitor() {
+    local answer
     [[ $1 != system_reset ]] || ssh_close
-    socat -t 2 - "UNIX-CONNECT:$run/monitor" <<<"$*" | tr -d '\r' | grep -v -e '^QEMU ' -e '^(qemu)' || true
+    answer=$(socat -t 2 - "UNIX-CONNECT:$run/monitor" <<<"$*" | tr -d '\r' | sed -e '/^QEMU /d' -e '/^(qemu)/d') ||
+        die "QEMU can't be given '$*'"
+    [[ -z $answer || $1 == info* ]] || die "QEMU says to '$*': $answer"
+    [[ -z $answer ]] || printf '%s\n' "$answer"
 }
 
 # Two tests that both want the machine up must not both boot one. Held until this program ends.
@@ -113,7 +118,8 @@ down() {
     local pid
     if pid=$(machine_pid); then
         ssh_close
-        monitor quit
+        # What doesn't go by itself is killed.
+        (monitor quit) || true
         for _ in {1..50}; do
             machine_pid >/dev/null || break
             sleep 0.1
