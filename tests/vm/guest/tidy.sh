@@ -2,8 +2,11 @@
 # In the test machine: back to the state that every scenario starts from. What a scenario broke is mended here, so
 # that a failed one doesn't fail the next. Under emulation each call of systemctl costs a tenth of a second, and half a
 # second where it names a unit that systemd would have to load first: a pattern stands for those that are loaded.
+# What it couldn't restore it says at the end: all else is restored nevertheless.
 set -uo pipefail
 
+failed=()
+trap 'failed+=("line $LINENO: $BASH_COMMAND")' ERR
 shopt -s nullglob
 helper=mariasnap-zfs-helper.service
 undone=()
@@ -11,7 +14,7 @@ for masked in /etc/systemd/system/polkit.service /run/systemd/system/polkit.serv
     if [[ -L $masked ]]; then undone+=("$masked"); fi
 done
 # At once, whatever it is at.
-if read -r pid </sys/fs/cgroup/system.slice/$helper/cgroup.procs; then kill -KILL "$pid"; fi 2>/dev/null
+if read -r pid </sys/fs/cgroup/system.slice/$helper/cgroup.procs; then kill -KILL "$pid" || true; fi 2>/dev/null
 # What has a process has a directory here, and the call costs as much as all of these lines.
 running=(/sys/fs/cgroup/system.slice/{,*/}{ledger*,mariasnap*@*}.service)
 if ((${#running[@]})); then systemctl stop 'ledger*.service' 'mariasnap*@*.service' 2>/dev/null; fi
@@ -42,11 +45,13 @@ if [[ -n $snapshots ]]; then
     done <<<"$snapshots"
     zfs destroy -r tank@%
 fi
-if [[ $(zfs get -H -o source org.mariasnap:target,org.mariasnap:state tank/mysql) == *local* ]]; then
-    zfs inherit org.mariasnap:target tank/mysql
-    zfs inherit org.mariasnap:state tank/mysql
-fi
+while read -r property; do
+    if [[ $property == org.mariasnap:* ]]; then zfs inherit "$property" tank/mysql; fi
+done < <(zfs get -H -o property -s local all tank/mysql)
 systemctl reset-failed
-systemctl start polkit.service mariadb.service mariasnap-zfs-helper.socket
+systemctl start dbus.service polkit.service mariadb.service mariasnap-zfs-helper.socket
 printf '%(%F %T)T\n' -1 >/run/test-began
-exit 0
+if ((${#failed[@]})); then
+    printf 'tidy.sh: %s\n' "${failed[@]}" >&2
+    exit 1
+fi
