@@ -31,24 +31,28 @@ fn two(world: &World) -> String {
     world.names("consistent")[0].clone()
 }
 
+/// By its name one of ours, made by somebody else.
+const FOREIGN: &str = "mariasnap-20200101T000000Z-abcdef";
+
 #[test]
 fn without_our_property() {
     let world = World::enter();
-    world.vm.ok("zfs snapshot tank/mysql@mariasnap-20200101T000000Z-abcdef");
-    assert_eq!(destroy(&world, "mariasnap-20200101T000000Z-abcdef"), "not-ours");
-    assert_there(&world, "mariasnap-20200101T000000Z-abcdef");
+    world.vm.ok(&format!("zfs snapshot tank/mysql@{FOREIGN}"));
+    assert_eq!(destroy(&world, FOREIGN), "not-ours");
+    assert_there(&world, FOREIGN);
     assert!(world.list("main").is_empty(), "a foreign snapshot is listed");
 }
 
 #[test]
-fn with_our_property_inherited() {
+fn with_our_properties_inherited() {
     let world = World::enter();
-    world.vm.ok(
-        "zfs set org.mariasnap:target=main org.mariasnap:state=unproven tank/mysql
-                 zfs snapshot tank/mysql@mariasnap-20200101T000000Z-abcdef",
-    );
-    assert_eq!(destroy(&world, "mariasnap-20200101T000000Z-abcdef"), "not-ours");
-    assert_there(&world, "mariasnap-20200101T000000Z-abcdef");
+    world.vm.ok(&format!(
+        "zfs set org.mariasnap:target=main org.mariasnap:state=consistent org.mariasnap:id=x org.mariasnap:members=1 tank/mysql
+         zfs snapshot tank/mysql@{FOREIGN}"
+    ));
+    assert_eq!(destroy(&world, FOREIGN), "not-ours");
+    assert_there(&world, FOREIGN);
+    assert!(world.list("main").is_empty(), "a foreign snapshot is listed");
 }
 
 #[test]
@@ -99,13 +103,20 @@ fn with_another_guid_held_cloned_read_and_the_last_one() {
 #[test]
 fn retention_steps_over_what_it_may_not_take() {
     let world = World::enter();
-    let held = two(&world);
-    world.vm.ok(&format!("zfs hold backup tank/mysql@{held}"));
-    world
-        .vm
-        .ok("sed -i 's/^last = .*/last = 1/' /etc/mariasnap/targets/main.toml");
+    for _ in 0..3 {
+        assert_eq!(world.snapshot(), (true, 0));
+    }
+    let [held, cloned, expired] = world.names("consistent").try_into().unwrap();
+    world.vm.ok(&format!(
+        "zfs hold backup tank/mysql@{held}
+         zfs clone -o mountpoint=none tank/mysql@{cloned} tank/aclone
+         zfs snapshot tank/mysql@{FOREIGN}
+         sed -i 's/^last = .*/last = 1/' /etc/mariasnap/targets/main.toml"
+    ));
     assert_eq!(world.snapshot(), (true, 0));
     let names = world.names("consistent");
-    assert_eq!(names.len(), 2, "{names:?}");
-    assert!(names.contains(&held), "{names:?}");
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert!(names.contains(&held) && names.contains(&cloned), "{names:?}");
+    assert!(!names.contains(&expired), "{names:?}");
+    assert_there(&world, FOREIGN);
 }
