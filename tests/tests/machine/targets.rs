@@ -17,11 +17,16 @@ cp /etc/mariasnap/targets/main.toml /etc/mariasnap/targets/other.toml
 printf '\n[layout]\ncheck = \"off\"\n' >>/etc/mariasnap/targets/other.toml
 ";
 
+/// A rule like the one of `main`.
+fn allow(world: &World, target: &str, datasets: &str) {
+    world.vm.ok(&format!(
+        "sed -e 's/\"main\"/\"{target}\"/g; s/mariasnap@main/mariasnap@{target}/g; s|tank/mysql|{datasets}|g' \
+         /etc/polkit-1/rules.d/50-mariasnap-main.rules >/etc/polkit-1/rules.d/50-mariasnap-{target}.rules; sleep 1"
+    ));
+}
+
 fn rule_for_other(world: &World) {
-    world.vm.ok(
-        "sed -e 's/\"main\"/\"other\"/g; s/mariasnap@main/mariasnap@other/g; s|tank/mysql|tank/beside,tank/other/*|g' \
-         /etc/polkit-1/rules.d/50-mariasnap-main.rules >/etc/polkit-1/rules.d/50-mariasnap-other.rules; sleep 1",
-    );
+    allow(world, "other", "tank/beside,tank/other/*");
 }
 
 #[test]
@@ -43,18 +48,50 @@ fn many_datasets_are_cut_in_one_transaction_group() {
     assert!(world.list("main").is_empty());
 }
 
+/// Another target on `main`'s own dataset, from which nothing but its name tells it.
+const TWIN: &str = "
+cat >>/etc/mariasnap/zfs-helper.toml <<'END'
+
+[targets.twin]
+datasets = [ { name = \"tank/mysql\" } ]
+prefix = \"twin\"
+END
+cp /etc/mariasnap/targets/main.toml /etc/mariasnap/targets/twin.toml
+";
+
+/// In the program's place; it asks for the others' targets and tells how each of them ended.
+const ASKS_FOR_OTHERS: &str = "mv /usr/bin/mariasnap /usr/bin/mariasnap.real
+cat >/usr/bin/mariasnap <<'END'
+#!/bin/sh
+for target in other twin; do
+    for command in snapshot list; do
+        /usr/bin/mariasnap.real $command $target
+        echo $command $target: $?
+    done
+done
+END
+chmod 755 /usr/bin/mariasnap";
+
 #[test]
 fn one_targets_unit_may_nothing_on_the_other() {
     let world = World::enter();
     world.vm.ok(OTHER);
-    // No rule for `other`: the rule of `main` must not reach it.
-    let refused = world.vm.run("systemctl start mariasnap@other.service");
-    assert_ne!(refused.status, 0);
-    assert_eq!(
-        world.vm.ok("systemctl show -P ExecMainStatus mariasnap@other.service"),
-        "7"
-    );
-    assert_eq!(world.snapshot(), (true, 0), "{}", world.journal(SNAPSHOT_UNIT));
+    world.vm.ok(TWIN);
+    // Each may be had, by its own unit.
+    rule_for_other(&world);
+    allow(&world, "twin", "tank/mysql");
+    world.vm.ok(ASKS_FOR_OTHERS);
+    let run = world.snapshot();
+    let journal = world.journal(SNAPSHOT_UNIT);
+    world.vm.ok("mv /usr/bin/mariasnap.real /usr/bin/mariasnap");
+    assert_eq!(run, (true, 0), "{journal}");
+    for ended in ["snapshot other: 7", "list other: 7", "snapshot twin: 7", "list twin: 7"] {
+        assert!(journal.lines().any(|line| line == ended), "{ended}: {journal}");
+    }
+    assert_eq!(world.vm.ok("zfs list -H -o name -t snapshot -r tank"), "");
+    world
+        .vm
+        .ok("systemctl start mariasnap@other.service mariasnap@twin.service");
 }
 
 #[test]
