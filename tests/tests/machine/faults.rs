@@ -36,6 +36,29 @@ fn helper_killed_during_the_cut() {
     assert_nothing_consistent(&world);
 }
 
+/// The helper has answered and is gone by the time that its answer is read: what was proven is confirmed by the next one.
+#[test]
+fn helper_killed_between_cut_and_confirmation() {
+    let world = World::enter();
+    let slow = start_and_wait_for_cut(&world);
+    world.vm.ok(&format!("systemctl kill --signal=STOP {SNAPSHOT_UNIT}"));
+    drop(slow);
+    wait::until(
+        world.vm,
+        "the helper has answered",
+        "journalctl --sync
+         journalctl -o cat _PID=$(</sys/fs/cgroup/system.slice/mariasnap-zfs-helper.service/cgroup.procs) \
+             | grep '^TakeSnapshot main .*: done' >/dev/null",
+    );
+    let cut = world.names("unproven");
+    world.vm.ok(&format!(
+        "systemctl kill --signal=KILL mariasnap-zfs-helper.service; systemctl kill --signal=CONT {SNAPSHOT_UNIT}"
+    ));
+    world.assert_writes_go_on();
+    assert_eq!(wait::for_end(&world), 0, "{}", world.journal(SNAPSHOT_UNIT));
+    assert_eq!((cut.len(), world.names("consistent")), (1, cut));
+}
+
 #[test]
 fn helper_killed_at_random_moments() {
     let world = World::enter();
