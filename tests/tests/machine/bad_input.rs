@@ -3,6 +3,8 @@
 use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
 
 const HELPER: &str = "/etc/mariasnap/zfs-helper.toml";
+/// How a run ends without a helper.
+const UNREACHABLE: i32 = 13;
 const CHECK: &str = "/usr/libexec/mariasnap-zfs-helper --check-config";
 
 /// Writes a helper config; what `--check-config` complains of.
@@ -46,7 +48,7 @@ fn the_helpers_config_names_file_and_key() {
         let complaint = complaint(&world, config);
         assert!(complaint.contains(named), "{named:?} isn't named in {complaint}");
     }
-    assert_eq!(world.snapshot().0, false);
+    assert_eq!(world.snapshot(), (false, UNREACHABLE));
 }
 
 #[test]
@@ -60,14 +62,14 @@ fn a_helper_config_that_others_can_write_is_refused() {
     world.vm.ok(&format!("chown root {HELPER}"));
     assert!(ran.status != 0 && ran.text().contains(HELPER), "{ran:?}");
     assert!(owned.status != 0 && owned.text().contains(HELPER), "{owned:?}");
-    assert!(!run.0);
+    assert_eq!(run, (false, UNREACHABLE));
 }
 
 #[test]
 fn a_helper_config_that_the_helper_cannot_read() {
     let world = World::enter();
     world.vm.ok(&format!("chmod 600 {HELPER}"));
-    assert!(!world.snapshot().0);
+    assert_eq!(world.snapshot(), (false, UNREACHABLE));
     let journal = world.journal("mariasnap-zfs-helper.service");
     assert!(
         journal.contains(HELPER) && journal.contains("mariasnap-helper, must be able to read it"),
@@ -91,7 +93,7 @@ fn a_missing_helper_config() {
         ran.status != 0 && ran.text().contains(HELPER) && ran.text().contains("mariasnap setup"),
         "{ran:?}"
     );
-    assert!(!world.snapshot().0);
+    assert_eq!(world.snapshot(), (false, UNREACHABLE));
 }
 
 #[test]
@@ -124,8 +126,12 @@ fn the_targets_config_names_file_and_key() {
         let said = ran.text();
         assert!(said.contains(file) && said.contains(named), "{named}: {said}");
     }
-    world.vm.ok(&format!("rm {file}"));
+    // To where a name that isn't one would lead.
+    world
+        .vm
+        .ok(&format!("cp /root/kept{file} /etc/mariasnap/main.toml; rm {file}"));
     assert_eq!(world.snapshot(), (false, 3));
-    let unknown = world.vm.run("mariasnap snapshot '../main'");
-    assert!(unknown.status == 2 || unknown.status == 3, "{unknown:?}");
+    let outside = world.vm.run("mariasnap snapshot '../main'");
+    assert_eq!(outside.status, 2, "{outside:?}");
+    assert!(outside.stderr.contains("has the character '/'"), "{outside:?}");
 }

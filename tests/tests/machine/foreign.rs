@@ -53,10 +53,12 @@ fn busctl_lists_and_snapshots_but_does_not_destroy() {
     // Nobody has proven that the database stood still.
     assert_eq!(listed[0]["state"], "unproven");
     assert_eq!(listed[0]["properties"]["run"], "from-busctl");
+    let (name, guid) = (&listed[0]["name"], &listed[0]["guid"]);
     let refused = vm.run(&format!(
-        "runuser -u alice -- {BUSCTL} DestroySnapshots 'sa(st)' main 1 x 1"
+        "runuser -u alice -- {BUSCTL} DestroySnapshots 'sa(st)' main 1 {name} {guid}"
     ));
     assert_ne!(refused.status, 0);
+    assert!(refused.stderr.contains("not authorised"), "{refused:?}");
     assert_eq!(allowed.0.list("main").len(), 1);
 }
 
@@ -79,23 +81,18 @@ fn polkits_own_client_gives_the_same_answers() {
     let allowed = Allowed::enter();
     // pkcheck asks through polkit's own library; details need root or the actions' owner, which the helper is.
     let ask = |action: &str, dataset: &str| {
-        allowed
-            .0
-            .vm
-            .run(
-                &format!(
-                    "runuser -u alice -- sleep 60 & sleep 0.5
-             pid=$(pgrep -u alice -x sleep)
-             pkcheck --action-id {action} --process $pid --detail target main --detail dataset {dataset}
-             result=$?; kill $pid; exit $result"
-                )
-                .replace("pkcheck", "set +e; pkcheck"),
-            )
-            .status
+        let ran = allowed.0.vm.run(&format!(
+            "setpriv --reuid=alice --regid=alice --init-groups sleep 60 & pid=$!
+             trap 'kill $pid' EXIT
+             until [[ $(</proc/$pid/comm) == sleep ]]; do :; done
+             pkcheck --action-id {action} --process $pid --detail target main --detail dataset {dataset}"
+        ));
+        (ran.status, ran.stderr)
     };
-    assert_eq!(ask("org.mariasnap.snapshot", "tank/mysql"), 0);
-    assert_ne!(ask("org.mariasnap.snapshot", "tank/elsewhere"), 0);
-    assert_ne!(ask("org.mariasnap.destroy", "tank/mysql"), 0);
+    assert_eq!(ask("org.mariasnap.snapshot", "tank/mysql"), (0, String::new()));
+    let refused = (1, "Not authorized.\n".to_owned());
+    assert_eq!(ask("org.mariasnap.snapshot", "tank/elsewhere"), refused);
+    assert_eq!(ask("org.mariasnap.destroy", "tank/mysql"), refused);
 }
 
 #[test]
