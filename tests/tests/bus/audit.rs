@@ -58,7 +58,7 @@ async fn a_stuck_journal_holds_up_no_cut_and_misses_none() {
 #[tokio::test]
 async fn the_last_entry_is_written_before_the_idle_exit() {
     let (mut reader, writer) = std::io::pipe().unwrap();
-    let environment = vec![("HELPER_IDLE_MS", "100".to_owned())];
+    let environment = vec![("HELPER_IDLE_MS", "1000".to_owned())];
     let world = World::new(Setup {
         environment,
         log: Some(writer),

@@ -9,14 +9,14 @@ use mariasnap_tests::private_bus::{Setup, World, until};
 
 #[tokio::test]
 async fn it_leaves_when_idle_and_stays_while_connected() {
-    let environment = vec![("HELPER_IDLE_MS", "300".to_owned())];
+    let environment = vec![("HELPER_IDLE_MS", "1000".to_owned())];
     let mut world = World::new(Setup {
         environment,
         ..Setup::default()
     })
     .await;
     let peer = world.peer().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(900)).await;
+    tokio::time::sleep(Duration::from_millis(1800)).await;
     assert!(world.helper_runs());
     peer.close().await.unwrap();
     until("the idle exit", || !world.helper_runs()).await;
@@ -24,10 +24,7 @@ async fn it_leaves_when_idle_and_stays_while_connected() {
 
 #[tokio::test]
 async fn it_stays_for_a_ticket_on_the_bus() {
-    let environment = vec![
-        ("HELPER_IDLE_MS", "100".to_owned()),
-        ("HELPER_TICKET_MS", "1500".to_owned()),
-    ];
+    let environment = vec![("HELPER_IDLE_MS", "1000".to_owned())];
     let mut world = World::new(Setup {
         environment,
         ..Setup::default()
@@ -35,20 +32,17 @@ async fn it_stays_for_a_ticket_on_the_bus() {
     .await;
     let helper = world.bus_proxy().await;
     let (ticket, _, _) = helper.prepare_snapshot("main").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    helper
-        .take_snapshot(&ticket, std::collections::BTreeMap::new())
-        .await
-        .unwrap();
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    helper.take_snapshot(&ticket, BTreeMap::new()).await.unwrap();
     until("the idle exit", || !world.helper_runs()).await;
 }
 
 #[tokio::test]
 async fn it_stays_while_a_pool_works_for_nobody() {
     let environment = vec![
-        ("HELPER_IDLE_MS", "100".to_owned()),
+        ("HELPER_IDLE_MS", "1000".to_owned()),
         ("HELPER_STORAGE_MS", "100".to_owned()),
-        (TAKE_MS, "1500".to_owned()),
+        (TAKE_MS, "3000".to_owned()),
     ];
     let mut world = World::new(Setup {
         environment,
