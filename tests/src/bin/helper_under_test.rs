@@ -37,6 +37,7 @@ fn main() {
         ticket: ms("HELPER_TICKET_MS", default.ticket),
         handshake: ms("HELPER_HANDSHAKE_MS", default.handshake),
         burst: number("HELPER_BURST").map_or(default.burst, |burst| burst.try_into().unwrap()),
+        per_second: number("HELPER_PER_SECOND").map_or(default.per_second, |rate| rate.try_into().unwrap()),
         ..default
     };
     let listener = match number("HELPER_BUS_ONLY") {
