@@ -69,6 +69,49 @@ async fn by_the_bus() {
     whole_story(&World::usual().await.bus_proxy().await).await;
 }
 
+/// Only an unproven snapshot of the target's own is marked consistent, by its name and its guid, and once.
+#[tokio::test]
+async fn nothing_else_is_confirmed() {
+    let world = World::usual().await;
+    for helper in [world.peer_proxy().await, world.bus_proxy().await] {
+        let own = helper.create_snapshot("main", BTreeMap::new()).await.unwrap();
+        let others = helper.create_snapshot("other", BTreeMap::new()).await.unwrap();
+        let before = world.record();
+        let confirm = |target, name, guid| helper.confirm_snapshot(target, name, guid, BTreeMap::new());
+        for (target, name, guid) in [
+            ("main", "mariasnap-none", own.guid),
+            ("main", own.name.as_str(), own.guid - 1),
+            ("main", own.name.as_str(), own.guid ^ (1 << 63)),
+        ] {
+            let refused = confirm(target, name, guid).await;
+            assert!(
+                matches!(refused, Err(HelperError::NoSuchSnapshot(_))),
+                "{name} of {target}: {refused:?}"
+            );
+        }
+        for (target, name, guid) in [
+            ("main", others.name.as_str(), others.guid),
+            ("other", own.name.as_str(), own.guid),
+            ("main", "autosnap_daily", own.guid),
+            ("main", "", own.guid),
+        ] {
+            let refused = confirm(target, name, guid).await;
+            assert!(
+                matches!(refused, Err(HelperError::InvalidArgument(_))),
+                "{name} of {target}: {refused:?}"
+            );
+        }
+        let reserved = BTreeMap::from([("state", "consistent")]);
+        let refused = helper.confirm_snapshot("main", &own.name, own.guid, reserved).await;
+        assert!(matches!(refused, Err(HelperError::InvalidArgument(_))), "{refused:?}");
+        assert_eq!(world.record(), before);
+        confirm("main", &own.name, own.guid).await.unwrap();
+        let again = confirm("main", &own.name, own.guid).await;
+        assert!(matches!(again, Err(HelperError::NoSuchSnapshot(_))), "{again:?}");
+        assert_eq!(world.record().len(), before.len() + 1);
+    }
+}
+
 #[tokio::test]
 async fn a_ticket_is_for_one_use_on_one_connection() {
     let world = World::usual().await;
@@ -195,18 +238,28 @@ async fn bad_arguments_change_nothing() {
             matches!(refused, Err(HelperError::InvalidArgument(_))),
             "{bad:?}: {refused:?}"
         );
-        let name = format!("mariasnap-{bad}@");
-        let refused = helper.destroy_snapshots("main", &[request(&name, 1)]).await;
-        assert!(
-            matches!(refused, Err(HelperError::InvalidArgument(_))),
-            "{name:?}: {refused:?}"
-        );
     }
-    for foreign in ["autosnap_daily", "mariasnap", "mariasnapx-1", "other-1"] {
-        let refused = helper.destroy_snapshots("main", &[request(foreign, 1)]).await;
+    for (bad, why) in [
+        ("", "is empty"),
+        ("mariasnap-a@b", "'@'"),
+        ("mariasnap-a#b", "'#'"),
+        ("mariasnap-a%b", "'%'"),
+        ("mariasnap-a,b", "','"),
+        ("mariasnap-a/b", "'/'"),
+        ("mariasnap-a b", "' '"),
+        ("mariasnap-a\nb", "'\\n'"),
+        ("-mariasnap-a", "stand first"),
+        ("..", "stand first"),
+        (&format!("mariasnap-{long}"), "has 310 bytes"),
+        ("autosnap_daily", "doesn't start with mariasnap-"),
+        ("mariasnap", "doesn't start with mariasnap-"),
+        ("mariasnapx-1", "doesn't start with mariasnap-"),
+        ("other-1", "doesn't start with mariasnap-"),
+    ] {
+        let refused = helper.destroy_snapshots("main", &[request(bad, 1)]).await;
         assert!(
-            matches!(refused, Err(HelperError::InvalidArgument(_))),
-            "{foreign:?}: {refused:?}"
+            matches!(&refused, Err(HelperError::InvalidArgument(text)) if text.contains(why)),
+            "{bad:?}: {refused:?}"
         );
     }
     let twice = [request("mariasnap-1", 1), request("mariasnap-1", 2)];
