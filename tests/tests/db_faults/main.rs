@@ -10,6 +10,7 @@ mod helper;
 mod locker;
 mod outcome;
 mod stage;
+mod watch;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

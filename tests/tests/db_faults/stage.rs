@@ -9,11 +9,11 @@ use mariasnap_tests::mariadb::{Server, Writer};
 use mysql_async::prelude::Queryable;
 use tokio::task::JoinHandle;
 
-use super::Fault;
+use super::{Fault, Stall};
 
 /// `lock.max_stall` of every fault.
 pub(crate) const MAX_STALL: Duration = Duration::from_secs(1);
-/// `lock.max_hold` of every fault.
+/// `lock.max_hold` of every fault in which the lock is held.
 pub(crate) const MAX_HOLD: Duration = Duration::from_secs(2);
 /// How long a hold lasts at least that ends by its bound.
 pub(crate) const MOST_OF_IT: Duration = Duration::from_millis(1500);
@@ -35,9 +35,17 @@ impl Stage {
     /// Configures the program for the fault, with a helper of its own, and has a writer begin.
     pub(crate) async fn set(server: Server, fault: &Fault) -> Self {
         let (socket, Fault { lock, quiet, .. }) = (server.socket().display().to_string(), fault);
+        // Where attempts are bounded, one that isn't lasts long enough to be told from a busy machine.
+        let (max_wait, max_hold) = match fault.stall {
+            Stall::Attempt => (MAX_STALL * 6, MAX_STALL * 6),
+            Stall::None | Stall::Hold => (MAX_STALL * 3, MAX_HOLD),
+        };
         let config = format!(
             "[database]\nsocket = \"{socket}\"\nuser = \"snap\"\nconnect_timeout = \"1s\"\n\
-             [lock]\nmax_wait = \"3s\"\nmax_stall = \"1s\"\nmax_hold = \"2s\"\n{lock}\n[quiet]\n{quiet}\n"
+             [lock]\nmax_wait = \"{}s\"\nmax_stall = \"{}s\"\nmax_hold = \"{}s\"\n{lock}\n[quiet]\n{quiet}\n",
+            max_wait.as_secs(),
+            MAX_STALL.as_secs(),
+            max_hold.as_secs()
         );
         let world = World::with_server(server, &config);
         let writer = world.server.write().await;
