@@ -9,6 +9,7 @@ mod early;
 mod freeze;
 mod galera;
 mod helper;
+mod input;
 mod lock;
 mod mysql;
 mod quiet;
