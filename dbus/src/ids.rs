@@ -211,10 +211,12 @@ mod tests {
 
     #[test]
     fn lengths_are_bounded() {
-        assert!(SnapshotName::parse(&"a".repeat(255)).is_ok());
-        let long = SnapshotName::parse(&"a".repeat(256)).unwrap_err();
-        assert_eq!(long.why, "has 256 bytes, at most 255 are allowed");
-        assert!(TargetName::parse(&"a".repeat(64)).is_err());
+        let (most, long) = ("a".repeat(255), "a".repeat(256));
+        assert!(SnapshotName::parse(&most).is_ok() && Dataset::parse(&most).is_ok());
+        for refused in [SnapshotName::parse(&long).map(drop), Dataset::parse(&long).map(drop)] {
+            assert_eq!(refused.unwrap_err().why, "has 256 bytes, at most 255 are allowed");
+        }
+        assert!(TargetName::parse(&"a".repeat(64)).is_err() && Prefix::parse(&"a".repeat(33)).is_err());
     }
 
     #[test]
