@@ -33,7 +33,7 @@ fn a_snapshot_is_taken_and_listed_as_consistent() {
     );
     // Where there is nothing to say, nothing is said.
     assert!(properties["warnings"].is_null(), "{properties}");
-    assert_the_journal_tells_who_asked_for_what(&world);
+    assert_the_journal_tells_who_asked_for_what(&world, &snapshot["name"]);
     world.assert_writes_go_on();
 }
 
@@ -46,7 +46,7 @@ fn audit(world: &World) -> Vec<Value> {
         .collect()
 }
 
-fn assert_the_journal_tells_who_asked_for_what(world: &World) {
+fn assert_the_journal_tells_who_asked_for_what(world: &World, snapshot: &Value) {
     let entries = audit(world);
     let taken = entries
         .iter()
@@ -56,6 +56,7 @@ fn assert_the_journal_tells_who_asked_for_what(world: &World) {
     assert_eq!(taken["TRANSPORT"], "peer");
     assert_eq!(taken["CALLER_UNIT"], SNAPSHOT_UNIT);
     assert!(taken["CALLER_UID"].is_string() && taken["CALLER_PID"].is_string());
+    assert_eq!(&taken["SNAPSHOTS"], snapshot);
     assert!(taken["MESSAGE_ID"].is_string() && taken["DURATION_MS"].is_string());
 }
 
