@@ -15,7 +15,7 @@ pub enum ConfigError {
         path: PathBuf,
     },
     /// A file exists but can't be read.
-    #[error("can't read {path}: {source}; check its owner and mode", path = .path.display())]
+    #[error("can't read {path}: {source}; {hint}", path = .path.display(), hint = to_do(source))]
     Read {
         /// The file.
         path: PathBuf,
@@ -56,4 +56,11 @@ pub enum ConfigError {
         /// Why it can't be read.
         source: io::Error,
     },
+}
+
+fn to_do(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::InvalidData => "save it as UTF-8",
+        _ => "check its owner and mode",
+    }
 }

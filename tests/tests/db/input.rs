@@ -36,7 +36,7 @@ fn a_configuration_that_isnt_text_is_named() {
     for command in ["snapshot", "check", "freeze", "list"] {
         let (code, said) = run_in(dir.path(), command);
         assert_eq!(code, Some(3), "{command}: {said}");
-        for named in ["targets/main.toml", "valid UTF-8"] {
+        for named in ["targets/main.toml", "valid UTF-8", "save it as UTF-8"] {
             assert!(said.contains(named), "{command}, {named}: {said}");
         }
     }
