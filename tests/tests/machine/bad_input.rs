@@ -3,9 +3,10 @@
 use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
 
 const HELPER: &str = "/etc/mariasnap/zfs-helper.toml";
+const CHECK: &str = "/usr/libexec/mariasnap-zfs-helper --check-config";
+
 /// How a run ends without a helper.
 const UNREACHABLE: i32 = 13;
-const CHECK: &str = "/usr/libexec/mariasnap-zfs-helper --check-config";
 
 /// Writes a helper config; what `--check-config` complains of.
 fn complaint(world: &World, config: &str) -> String {
