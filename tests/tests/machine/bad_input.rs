@@ -98,7 +98,7 @@ fn a_missing_helper_config() {
 }
 
 #[test]
-fn a_dataset_that_does_not_exist() {
+fn a_dataset_that_does_not_exist_or_whose_name_leaves_no_room_for_a_snapshots() {
     let world = World::enter();
     world.vm.ok(&format!(
         "sed -i 's|tank/mysql|tank/nonesuch|' {HELPER} /etc/polkit-1/rules.d/50-mariasnap-main.rules; sleep 1
@@ -110,6 +110,19 @@ fn a_dataset_that_does_not_exist() {
         "{}",
         world.journal(SNAPSHOT_UNIT)
     );
+
+    // Of 230 bytes, and with the snapshot's name of 264.
+    let long = "n".repeat(225);
+    world.vm.ok(&format!(
+        "zfs create -o mountpoint=none tank/{long}; systemctl stop mariasnap-zfs-helper.service
+         sed -i 's|tank/nonesuch|tank/{long}|' {HELPER} /etc/polkit-1/rules.d/50-mariasnap-main.rules; sleep 1"
+    ));
+    let ended = world.snapshot();
+    let there = world.vm.ok("zfs list -H -t snapshot -o name -r tank");
+    world.vm.ok(&format!("zfs destroy -r tank/{long}"));
+    assert_eq!(ended, (false, 7), "{}", world.journal(SNAPSHOT_UNIT));
+    assert!(world.journal(SNAPSHOT_UNIT).contains("is over 255 bytes"));
+    assert_eq!(there, "");
 }
 
 #[test]
