@@ -161,10 +161,7 @@ fn resident_high_water_kib(pid: u32) -> u64 {
 async fn hostile_messages_change_nothing() {
     let seed = std::env::var("FUZZ_SEED").map_or(0x6d61_7269_6173_6e61, |seed| seed.parse().unwrap());
     println!("FUZZ_SEED={seed}");
-    let environment = vec![
-        ("HELPER_BURST", "1000000".to_owned()),
-        ("HELPER_HANDSHAKE_MS", "500".to_owned()),
-    ];
+    let environment = vec![("HELPER_BURST", "1000000".to_owned())];
     let mut world = World::new(Setup {
         environment,
         ..Setup::default()
