@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::sync::mpsc::{SendError, Sender, channel};
+use std::sync::mpsc::{SendError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ use zbus::DBusError;
 
 use crate::activity::Busy;
 use crate::caller::Caller;
+use crate::unit::Unit;
 
 /// `MESSAGE_ID` of a request that was carried out.
 const DONE: &str = "0c4a1f6e0d4b4f0e9d2f5c1a7b3e8d61";
@@ -30,33 +31,44 @@ pub(crate) struct Call {
     /// Those that it names, for people.
     pub(crate) snapshots: String,
     pub(crate) started: Instant,
-    pub(crate) _busy: Busy,
+    pub(crate) busy: Busy,
     pub(crate) _place: Option<Busy>,
 }
 
-/// What is to be written of a call, which keeps the helper from leaving until it is.
+/// What is to be written of a call. It keeps the helper from leaving until it is, and has none of the caller's places: a
+/// journal that is slow shuts nobody out.
 struct Entry {
-    call: Call,
     message_id: &'static str,
+    uid: u32,
+    pid: u32,
+    unit: Unit,
+    transport: &'static str,
+    method: &'static str,
+    target: String,
+    snapshots: String,
     verdict: String,
     reason: String,
     duration_ms: u64,
+    _busy: Busy,
 }
 
+/// Entries that may wait to be written; with more, whoever makes the next waits too.
+const BACKLOG: usize = 1024;
+
 /// Writes entries, on a thread of its own: a journal that is slow or stuck holds up no answer, and so no locked database.
-pub(crate) struct Audit(Sender<Entry>);
+pub(crate) struct Audit(SyncSender<Entry>);
 
 impl Audit {
     /// Starts it.
     pub(crate) fn start() -> io::Result<Self> {
-        let (sender, entries) = channel::<Entry>();
+        let (sender, entries) = sync_channel::<Entry>(BACKLOG);
         let write = move || entries.iter().for_each(|entry| entry.write());
         thread::Builder::new().name("audit".to_owned()).spawn(write)?;
         Ok(Self(sender))
     }
 
     /// Has the entry for a result written, if there is to be one: whoever floods the helper must not flood the journal too.
-    pub(crate) fn record<T: Told>(&self, mut call: Call, result: &Result<T, HelperError>) {
+    pub(crate) fn record<T: Told>(&self, call: Call, result: &Result<T, HelperError>) {
         let (message_id, verdict, reason) = match result {
             Err(HelperError::LimitExceeded(_)) => return,
             Ok(answer) if answer.is_refusal() => (REFUSED, "refused".to_owned(), ""),
@@ -67,15 +79,20 @@ impl Audit {
                 (id, error.name().to_string(), error.description().unwrap_or_default())
             }
         };
-        if let Some(told) = result.as_ref().ok().and_then(Told::told) {
-            call.snapshots = told;
-        }
+        let told = result.as_ref().ok().and_then(Told::told);
         let entry = Entry {
             message_id,
+            uid: call.caller.uid,
+            pid: call.caller.pid,
+            unit: call.caller.unit.clone(),
+            transport: call.caller.transport(),
+            method: call.method,
+            target: shown(&call.target),
+            snapshots: shown(&told.unwrap_or(call.snapshots)),
             verdict,
             reason: reason.to_owned(),
             duration_ms: u64::try_from(call.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            call,
+            _busy: call.busy,
         };
         if let Err(SendError(entry)) = self.0.send(entry) {
             entry.write();
@@ -85,20 +102,24 @@ impl Audit {
 
 impl Entry {
     fn write(&self) {
-        let (call, verdict) = (&self.call, &self.verdict);
-        let (method, uid, pid) = (call.method, call.caller.uid, call.caller.pid);
-        let unit = call.caller.unit.get().map(String::as_str);
-        let (target, snapshots) = (shown(&call.target), shown(&call.snapshots));
+        let Self {
+            uid,
+            pid,
+            method,
+            target,
+            verdict,
+            ..
+        } = self;
         // SNAPSHOT_TARGET: the journal's field TARGET is taken by the log crate for the module's name.
         tracing::info!(
             message_id = self.message_id,
             caller_pid = pid,
             caller_uid = uid,
-            caller_unit = unit,
-            transport = call.caller.transport(),
+            caller_unit = self.unit.get().map(String::as_str),
+            transport = self.transport,
             action = method,
             snapshot_target = target,
-            snapshots,
+            snapshots = self.snapshots,
             verdict,
             reason = self.reason,
             duration_ms = self.duration_ms,

@@ -47,7 +47,7 @@ impl SnapshotHelper {
 
     /// Of a caller without a name there is no entry: the bus has lost it, or won't say who it is.
     async fn identify(&self, header: &Header<'_>, method: &'static str, target: String) -> Result<Call, HelperError> {
-        let (started, _busy) = (Instant::now(), self.core.activity.begin());
+        let (started, busy) = (Instant::now(), self.core.activity.begin());
         let (mut caller, _place) = match &self.way_in {
             WayIn::Peer(process) => (Caller::peer(process.clone(), header), None),
             WayIn::Bus(places, unnamed) => {
@@ -66,7 +66,7 @@ impl SnapshotHelper {
             target,
             snapshots: String::new(),
             started,
-            _busy,
+            busy,
             _place,
         })
     }
