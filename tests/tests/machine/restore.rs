@@ -13,6 +13,7 @@ fn blocks(name: &str) -> Vec<String> {
 
 /// A table is taken out of a clone beside the running server; then the server goes back to the snapshot, and on from there.
 #[test]
+#[ignore = "make test-long runs it"]
 fn the_lines_of_the_page_bring_back_what_was_lost() {
     let world = World::enter();
     world.vm.ok(
