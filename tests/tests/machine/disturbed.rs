@@ -44,7 +44,7 @@ fn run_over(world: &World, how: &str) -> (i32, String) {
 fn clock_jumps_while_it_holds() {
     let world = World::enter();
     // Ahead, in make test, under a freeze.
-    for how in vm::short_or_long(&["3 hours ago"][..], &["3 hours", "3 hours ago"]) {
+    for &how in vm::short_or_long(&["3 hours ago"][..], &["3 hours", "3 hours ago"]) {
         let before = world.names("consistent");
         let (status, journal) = run_over(&world, how);
         // Cut before a jump ahead, it is too old to be confirmed; and so is gone.

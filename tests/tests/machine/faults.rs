@@ -1,7 +1,7 @@
 //! Processes killed and connections cut at the worst moments. Whatever happens, the database goes on, and no snapshot
 //! says that it is consistent unless the run that took it ended well.
 
-use mariasnap_tests::vm::{self, SNAPSHOT_UNIT, World};
+use mariasnap_tests::vm::{SNAPSHOT_UNIT, World};
 
 use super::blocker::Blocker;
 use super::slow_disk::start_and_wait_for_cut;
