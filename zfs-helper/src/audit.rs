@@ -20,8 +20,9 @@ const REFUSED: &str = "5b7e93d2c1a84c0f8e6a2d9b4f1c7e38";
 /// `MESSAGE_ID` of a request of which nobody knows whether it was carried out.
 const UNKNOWN: &str = "9d0f3c7a51e84b26a1c86f42d7e09b35";
 
-/// Longest text that a client's words take up in an entry.
-const MAX_SHOWN: usize = 2048;
+/// Characters of a target and of all snapshots' names in an entry: whoever floods the helper must not flood the journal.
+const MAX_TARGET: usize = 64;
+const MAX_SNAPSHOTS: usize = 2048;
 
 /// A request under way: who makes it, what it is, and that it keeps the helper busy.
 pub(crate) struct Call {
@@ -87,8 +88,8 @@ impl Audit {
             unit: call.caller.unit.clone(),
             transport: call.caller.transport(),
             method: call.method,
-            target: shown(&call.target),
-            snapshots: shown(&told.unwrap_or(call.snapshots)),
+            target: shown(&call.target, MAX_TARGET),
+            snapshots: shown(&told.unwrap_or(call.snapshots), MAX_SNAPSHOTS),
             verdict,
             reason: reason.to_owned(),
             duration_ms: u64::try_from(call.started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -128,8 +129,8 @@ impl Entry {
     }
 }
 
-fn shown(text: &str) -> String {
-    text.chars().flat_map(char::escape_default).take(MAX_SHOWN).collect()
+fn shown(text: &str, most: usize) -> String {
+    text.chars().take(most).flat_map(char::escape_default).collect()
 }
 
 /// What an answer tells of the snapshots that it is about.
