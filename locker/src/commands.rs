@@ -23,7 +23,17 @@ use crate::snapshot::{self, Job, Recorded};
 use crate::{generate, hook, layout, run_id, setup, table};
 
 /// Does what the command line says, tells what failed, and returns the exit code.
-pub async fn run(cli: Cli) -> Exit {
+///
+/// Waits for the end itself: with a future, the binary would compile all that is below it a second time.
+pub fn run(cli: Cli) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(command(cli)),
+        Err(error) => tell(cli.json(), &Error::Runtime(error)),
+    }
+}
+
+async fn command(cli: Cli) -> Exit {
     let json = cli.json();
     let done = match cli.command {
         Command::Snapshot(args) => return snapshot(&args.config.dir, &args.target, json).await,
@@ -182,7 +192,7 @@ fn show(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> Re
 }
 
 /// What a failure tells: the message on standard error, and with `--json` an object on standard output too.
-pub fn tell(json: bool, error: &Error) -> Exit {
+fn tell(json: bool, error: &Error) -> Exit {
     #[derive(Serialize)]
     struct Failure<'a> {
         error: Detail<'a>,

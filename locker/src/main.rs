@@ -6,17 +6,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use mariasnap::cli::Cli;
-use mariasnap::error::Error;
 use mariasnap::{commands, logging};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let json = cli.json();
     logging::start(cli.is_hook());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let exit = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run(cli)),
-        Err(error) => commands::tell(json, &Error::Runtime(error)),
-    };
-    ExitCode::from(exit.code())
+    ExitCode::from(commands::run(cli).code())
 }

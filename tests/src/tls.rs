@@ -14,7 +14,7 @@ fn openssl(dir: &Path, arguments: &[&str]) {
 
 /// A CA and a server's certificate for `localhost`: `ca.pem`, `server.pem` and `server.key`.
 pub fn certificates(dir: &Path) {
-    let key = ["-newkey", "rsa:2048", "-nodes"];
+    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
     let ca = [
         "req",
         "-x509",

@@ -1,7 +1,7 @@
 //! The half with the capability: every method is parse -> configured? -> polkit -> act -> audit log.
 //!
 //! It knows nothing of databases. A client names a target and snapshots that the helper itself made, never a
-//! dataset, a path or a flag. The binary only wires these modules; tests wire them with another [`storage::Storage`].
+//! dataset, a path or a flag. [`program`] wires these modules; tests wire them with another [`storage::Storage`].
 
 #![deny(unsafe_code)]
 
@@ -21,6 +21,7 @@ pub mod lzc;
 mod peer;
 pub mod pools;
 pub mod privilege;
+pub mod program;
 mod properties;
 mod rate;
 mod request;
