@@ -25,6 +25,11 @@ ExecStart=true
 END
 systemctl start keep-loaded.service";
 
+/// How `tidy.sh` is told to end a helper that is in order.
+const WITHOUT_HELPER: &str = "without-helper";
+
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// One test at a time has the machine.
 pub struct World {
     /// The shell.
@@ -44,8 +49,18 @@ impl Drop for World {
 }
 
 impl World {
-    /// The machine, made ready the first time that a test asks, and put back in order each time.
+    /// The machine, made ready the first time that a test asks, and put back in order each time. A helper that has the
+    /// configuration it should have goes on: to start one is most of what a run costs here.
     pub fn enter() -> Self {
+        Self::in_order(&[])
+    }
+
+    /// The same with no helper running: for who changes its configuration, which it reads when it starts.
+    pub fn without_helper() -> Self {
+        Self::in_order(&[WITHOUT_HELPER])
+    }
+
+    fn in_order(how: &[&str]) -> Self {
         static READY: OnceLock<()> = OnceLock::new();
         let world = Self::alone();
         READY.get_or_init(|| {
@@ -53,7 +68,9 @@ impl World {
             world.vm.ok("mariasnap setup main --no-timer --no-snapshot");
             world.vm.ok(KEEP_LOADED);
         });
-        world.vm.script("tidy.sh", &[]);
+        // Nobody knows what a test that failed has left the helper at.
+        let how = if ALONE.is_poisoned() { &[WITHOUT_HELPER] } else { how };
+        world.vm.script("tidy.sh", how);
         world
     }
 
@@ -66,7 +83,6 @@ impl World {
     }
 
     fn alone() -> Self {
-        static ALONE: Mutex<()> = Mutex::new(());
         // A test that failed has told so already; the next one puts the machine in order itself.
         let alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         Self {

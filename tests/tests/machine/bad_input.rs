@@ -19,7 +19,7 @@ fn complaint(world: &World, config: &str) -> String {
 
 #[test]
 fn the_helpers_config_names_file_and_key() {
-    let world = World::enter();
+    let world = World::without_helper();
     let cases = [
         (
             "[targets.main]\ndatasets = [ { name = \"tank/mysql\" } ]\nkeep = 3",
@@ -54,7 +54,7 @@ fn the_helpers_config_names_file_and_key() {
 
 #[test]
 fn a_helper_config_that_others_can_write_is_refused() {
-    let world = World::enter();
+    let world = World::without_helper();
     world.vm.ok(&format!("chmod 666 {HELPER}"));
     let ran = world.vm.run(CHECK);
     let run = world.snapshot();
@@ -68,7 +68,7 @@ fn a_helper_config_that_others_can_write_is_refused() {
 
 #[test]
 fn a_helper_config_that_the_helper_cannot_read() {
-    let world = World::enter();
+    let world = World::without_helper();
     world.vm.ok(&format!("chmod 600 {HELPER}"));
     assert_eq!(world.snapshot(), (false, UNREACHABLE));
     let journal = world.journal("mariasnap-zfs-helper.service");
@@ -87,7 +87,7 @@ fn a_helper_config_that_the_helper_cannot_read() {
 
 #[test]
 fn a_missing_helper_config() {
-    let world = World::enter();
+    let world = World::without_helper();
     world.vm.ok(&format!("rm {HELPER}"));
     let ran = world.vm.run(CHECK);
     assert!(
@@ -99,7 +99,7 @@ fn a_missing_helper_config() {
 
 #[test]
 fn a_dataset_that_does_not_exist_or_whose_name_leaves_no_room_for_a_snapshots() {
-    let world = World::enter();
+    let world = World::without_helper();
     world.vm.ok(&format!(
         "sed -i 's|tank/mysql|tank/nonesuch|' {HELPER} /etc/polkit-1/rules.d/50-mariasnap-main.rules; sleep 1
          printf '\n[layout]\ncheck = \"off\"\n' >>/etc/mariasnap/targets/main.toml"

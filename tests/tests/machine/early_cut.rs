@@ -37,7 +37,7 @@ impl Drop for Cleanup<'_> {
 
 #[test]
 fn nothing_written_once_the_pool_has_moved_on_is_in_the_snapshot() {
-    let world = World::enter();
+    let world = World::without_helper();
     world.vm.ok(TARGET);
     let _cleanup = Cleanup(&world);
     let (mut all, mut early) = (0, 0);

@@ -23,7 +23,7 @@ struct Allowed(World);
 
 impl Allowed {
     fn enter() -> Self {
-        let world = World::enter();
+        let world = World::without_helper();
         world.vm.ok(RULE);
         Self(world)
     }
@@ -97,7 +97,7 @@ fn polkits_own_client_gives_the_same_answers() {
 
 #[test]
 fn the_interface_describes_itself_as_the_file_does() {
-    let world = World::enter();
+    let world = World::without_helper();
     let shown = world
         .vm
         .ok("busctl --system introspect --xml-interface org.mariasnap.ZfsHelper1 /org/mariasnap/SnapshotHelper1");

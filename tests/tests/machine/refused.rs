@@ -157,7 +157,7 @@ fn assert_refused_without_lock(world: &World, status: i32) {
 
 #[test]
 fn the_rule_names_the_dataset() {
-    let world = World::enter();
+    let world = World::without_helper();
     world.vm.ok(
         "zfs list tank/elsewhere >/dev/null 2>&1 || zfs create -o mountpoint=none tank/elsewhere
                  sed -i 's|tank/mysql|tank/elsewhere|' /etc/mariasnap/zfs-helper.toml",

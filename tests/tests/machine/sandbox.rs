@@ -142,7 +142,7 @@ fn the_helpers_user_is_nobody_anywhere_else() {
 
 #[test]
 fn only_the_helpers_user_may_have_the_helpers_name() {
-    let world = World::enter();
+    let world = World::without_helper();
     let own = "busctl --system call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus \
                RequestName su org.mariasnap.ZfsHelper1 4";
     for other in ["root", "nobody"] {

@@ -31,7 +31,7 @@ fn rule_for_other(world: &World) {
 
 #[test]
 fn many_datasets_are_cut_in_one_transaction_group() {
-    let world = World::enter();
+    let world = World::without_helper();
     world.vm.ok(OTHER);
     rule_for_other(&world);
     world.vm.ok("systemctl start mariasnap@other.service");
@@ -74,7 +74,7 @@ chmod 755 /usr/bin/mariasnap";
 
 #[test]
 fn one_targets_unit_may_nothing_on_the_other() {
-    let world = World::enter();
+    let world = World::without_helper();
     world.vm.ok(OTHER);
     world.vm.ok(TWIN);
     // Each may be had, by its own unit.
@@ -96,7 +96,7 @@ fn one_targets_unit_may_nothing_on_the_other() {
 
 #[test]
 fn a_snapshot_of_one_target_is_not_destroyed_as_the_others() {
-    let world = World::enter();
+    let world = World::without_helper();
     world.vm.ok(OTHER);
     assert_eq!(world.snapshot(), (true, 0));
     let name = world.names("consistent")[0].clone();

@@ -45,7 +45,7 @@ const COME_BACK: &str = "dmsetup suspend --nolockfs --noflush flaky
 
 #[test]
 fn a_disk_that_vanishes_under_the_lock_leaves_the_database_going() {
-    let world = World::enter();
+    let world = World::without_helper();
     world.assert_writes_go_on();
     world.vm.ok(POOL);
     world

@@ -3,18 +3,22 @@
 # that a failed one doesn't fail the next. Under emulation each call of systemctl costs a tenth of a second, and half a
 # second where it names a unit that systemd would have to load first: a pattern stands for those that are loaded.
 # What it couldn't restore it says at the end: all else is restored nevertheless.
+# tidy.sh [without-helper]: a helper whose configuration is what it was goes on, unless told otherwise.
 set -uo pipefail
 
 failed=()
 trap 'failed+=("line $LINENO: $BASH_COMMAND")' ERR
 shopt -s nullglob
 helper=mariasnap-zfs-helper.service
+config=/etc/mariasnap/zfs-helper.toml
 undone=()
 for masked in /etc/systemd/system/polkit.service /run/systemd/system/polkit.service; do
     if [[ -L $masked ]]; then undone+=("$masked"); fi
 done
-# At once, whatever it is at.
-if read -r pid </sys/fs/cgroup/system.slice/$helper/cgroup.procs; then kill -KILL "$pid" || true; fi 2>/dev/null
+if [[ ${1-} == without-helper || ! -e $config || $config -nt /run/test-began ]]; then
+    # At once, whatever it is at.
+    if read -r pid </sys/fs/cgroup/system.slice/$helper/cgroup.procs; then kill -KILL "$pid" || true; fi 2>/dev/null
+fi
 # What has a process has a directory here, and the call costs as much as all of these lines.
 running=(/sys/fs/cgroup/system.slice/{,*/}{ledger*,mariasnap*@*}.service)
 if ((${#running[@]})); then systemctl stop 'ledger*.service' 'mariasnap*@*.service' 2>/dev/null; fi
