@@ -1,4 +1,5 @@
 //! Wires the helper together, in the library: what is generic would be compiled a second time with the binary.
+#![forbid(unsafe_code)]
 
 use std::error::Error;
 use std::io::Write;
